@@ -1,0 +1,69 @@
+/*
+ * Every number that bounds input, with its source. Floor 1a.
+ * A limit that an operator may set has its default and range in policy/settings.h.
+ */
+#ifndef TSIGATE_BASE_LIMITS_H
+#define TSIGATE_BASE_LIMITS_H
+
+#include <assert.h>
+
+/* RFC 1035 2.3.4 and 4.1.1. */
+#define LIMIT_NAME_OCTETS    255
+#define LIMIT_LABEL_OCTETS   63
+#define LIMIT_NAME_LABELS    127 /* 255 octets of one-octet labels, and the root */
+#define LIMIT_MESSAGE_OCTETS 65535
+#define LIMIT_HEADER_OCTETS  12
+
+/* W-3: a name of 255 octets has at most 127 labels, so no more hops than 126 are of
+ * use. */
+#define LIMIT_POINTER_HOPS 126
+/* RFC 1035 4.1.4: a pointer has 14 bits. */
+#define LIMIT_POINTER_TARGET 0x3fff
+
+/* RFC 1035 4.2.1 and RFC 6891 6.2.3: what a requestor without OPT takes over UDP. */
+#define LIMIT_UDP_PLAIN_OCTETS 512
+/* N-1: replies never want fragments (the DNS flag day 2020's figure). */
+#define LIMIT_UDP_REPLY_OCTETS 1232
+
+/* W-5. Prerequisites and updates are judged after authentication, the rest before. */
+#define LIMIT_PREREQUISITES     64
+#define LIMIT_UPDATES           256
+#define LIMIT_ADDITIONALS       4
+#define LIMIT_NAMES_PER_MESSAGE 32  /* */
+#define LIMIT_ADDS_PER_RRSET    100 /* certbot re-adds each value of a zone */
+
+/* RFC 8945: the longest digest offered is SHA-512's; 6 octets of server time (5.2.3).
+ */
+#define LIMIT_MAC_OCTETS        64
+#define LIMIT_MAC_MIN_OCTETS    10 /* 5.2.2.1: and never less than half the digest */
+#define LIMIT_TSIG_OTHER_OCTETS 6
+/* Owner 255, fixed fields 10, algorithm 13 (hmac-sha512), RDATA 16, MAC, other data. */
+#define LIMIT_TSIG_RR_OCTETS                                                           \
+    (255 + 10 + 13 + 16 + LIMIT_MAC_OCTETS + LIMIT_TSIG_OTHER_OCTETS)
+/* T-14: the barest signed reply fits every requestor: TC never has to hide an RCODE. */
+_Static_assert(LIMIT_HEADER_OCTETS + LIMIT_TSIG_RR_OCTETS + 11 <=
+                   LIMIT_UDP_PLAIN_OCTETS,
+               "header, TSIG and OPT must fit a plain datagram");
+
+/* RFC 2181 8: a TTL has 31 bits. */
+#define LIMIT_TTL_S 2147483647
+
+/* Keys: RFC 2104 3 wants at least the digest's length; 16 is where we refuse. */
+#define LIMIT_SECRET_MIN_OCTETS 16
+#define LIMIT_SECRET_OCTETS     512
+
+/* Text files. */
+#define LIMIT_LINE_OCTETS        4096
+#define LIMIT_KEY_FILE_OCTETS    (64 * 1024 * 1024)
+#define LIMIT_ACL_FILE_OCTETS    (512 * 1024 * 1024)
+#define LIMIT_MATCH_VALUE_OCTETS 512  /* what `check match` looks at */
+#define LIMIT_DIAGNOSTICS        1000 /* errors listed; the rest are counted */
+#define LIMIT_PATH_OCTETS        4096
+
+/* Audit: RDATA up to here is written out, beyond it is hashed (L-3). */
+#define LIMIT_AUDIT_RDATA_OCTETS 512
+
+/* A reason's text in a reply: one character-string (RFC 1035 3.3). */
+#define LIMIT_REASON_OCTETS 255
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * A flat hash table from octet strings to pointers (open addressing). Floor 1a.
+ * Keys are borrowed: they live where the values live. Only operators' files and
+ * authenticated requests put something in, so the hash needs no secret.
+ */
+#ifndef TSIGATE_BASE_MAP_H
+#define TSIGATE_BASE_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/result.h"
+
+struct map_slot;
+
+struct map {
+    struct map_slot *slots;
+    size_t capacity; /* a power of two, or 0 */
+    size_t count;
+};
+
+void map_init(struct map *map) NONNULL;
+void map_fini(struct map *map) NONNULL; /* the values are not touched */
+/* NULL: nothing of that key. */
+void *map_get(const struct map *map, const void *key, size_t len) MUST_CHECK NONNULL;
+/* RES_EEXISTS: the key is taken and its value stays. RES_EMEM. value is not NULL. */
+enum result map_put(struct map *map, const void *key, size_t len,
+                    void *value) MUST_CHECK NONNULL;
+/* Takes the key out and gives its value; NULL: there was none. */
+void *map_remove(struct map *map, const void *key, size_t len) NONNULL;
+/* Walks all values in no order: start with *cursor 0; NULL at the end. */
+void *map_next(const struct map *map, size_t *cursor) NONNULL;
+/* For sizing: octets held. */
+size_t map_octets(const struct map *map) NONNULL;
+
+#endif

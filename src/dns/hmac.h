@@ -1,0 +1,52 @@
+/*
+ * The MACs of RFC 8945 6 over OpenSSL's EVP_MAC. Floor 1b.
+ * One keyed context per key, re-initialised without the key: the cheapest that OpenSSL
+ * has.
+ */
+#ifndef TSIGATE_DNS_HMAC_H
+#define TSIGATE_DNS_HMAC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "dns/name.h"
+
+/* hmac-md5 and GSS-TSIG do not exist here (T-5, D5). */
+enum hmac_algorithm {
+    HMAC_SHA256 = 0,
+    HMAC_SHA384,
+    HMAC_SHA512,
+    HMAC_SHA224, /* these two only with weak_algorithms */
+    HMAC_SHA1,
+    HMAC_ALGORITHMS,
+};
+
+const char *hmac_algorithm_text(enum hmac_algorithm algorithm); /* "hmac-sha256" */
+struct name hmac_algorithm_name(enum hmac_algorithm algorithm); /* its wire form */
+size_t hmac_algorithm_len(enum hmac_algorithm algorithm);       /* digest, octets */
+bool hmac_algorithm_is_weak(enum hmac_algorithm algorithm);
+/* Any case, no final dot. RES_ENOTFOUND: unknown, MD5, GSS, or a truncated variant. */
+enum result hmac_algorithm_from_text(const char *text,
+                                     enum hmac_algorithm *out) MUST_CHECK NONNULL;
+
+struct hmac; /* one key's context */
+
+/* RES_ERANGE: an empty secret (OpenSSL would take it). RES_ECRYPTO, RES_EMEM. */
+enum result hmac_new(enum hmac_algorithm algorithm, const struct secret *secret,
+                     struct hmac **out) MUST_CHECK NONNULL;
+void hmac_free(struct hmac **hmac) NONNULL;
+enum hmac_algorithm hmac_algorithm_of(const struct hmac *hmac) NONNULL;
+
+/* start, add ..., finish: one MAC. After a failure only start is of use. mac receives
+ * hmac_algorithm_len octets. RES_ECRYPTO. */
+enum result hmac_start(struct hmac *hmac) MUST_CHECK NONNULL;
+enum result hmac_add(struct hmac *hmac, const uint8_t *octets, size_t len) MUST_CHECK
+    NONNULL_AT(1);
+enum result hmac_finish(struct hmac *hmac,
+                        uint8_t mac[LIMIT_MAC_OCTETS]) MUST_CHECK NONNULL;
+
+#endif
