@@ -1,0 +1,240 @@
+/*
+ * ACL files: text to statements. Floor 1c. Knows the grammar; knows no zones and no
+ * keys, and decides nothing: policy/acl compiles what comes out. The grammar is in
+ * tsigate-acl(5).
+ */
+#ifndef TSIGATE_CONF_ACLFILE_H
+#define TSIGATE_CONF_ACLFILE_H
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/map.h"
+#include "base/result.h"
+#include "dns/name.h"
+#include "dns/update.h"
+
+/* ---- owner names with holes -------------------------------------------------------
+ */
+
+enum acl_piece_kind {
+    ACL_PIECE_LABEL,   /* literal octets, one label; a '*' in it was written \042 */
+    ACL_PIECE_STAR,    /* `*`: exactly one label */
+    ACL_PIECE_SUBTREE, /* `**`: one or more labels */
+    ACL_PIECE_NAME,    /* {name}: all labels of the grant's word */
+    ACL_PIECE_HOST,    /* {host}: all labels of the host's name */
+    ACL_PIECE_PORT,    /* prefix{port}, one label: "_25" */
+    ACL_PIECE_PROTO,   /* prefix{proto}, one label: "_tcp" */
+};
+
+struct acl_piece {
+    enum acl_piece_kind kind;
+    uint8_t len; /* of octets */
+    const uint8_t
+        *octets; /* LABEL: the label; PORT, PROTO: what stands before the hole */
+};
+
+/* An owner template of a profile, or a name word of a grant. From the first label on;
+ * the root is implied. */
+struct acl_template {
+    const struct acl_piece *pieces;
+    size_t count;
+};
+
+/* A template with all holes filled: an owner name in which some labels may be patterns.
+ */
+struct acl_owner {
+    struct name_buf name; /* pattern labels stand as '*' */
+    uint64_t stars;       /* bit i: label i (from the left) is a pattern; none: exact */
+    bool is_subtree;      /* the rightmost star stands for one or more labels */
+};
+
+/* What fills the holes. */
+struct acl_fill {
+    const struct acl_template *word; /* for {name}; may hold {host} and stars */
+    struct name host;                /* for {host}; octets NULL: none */
+    uint16_t port;
+    const char *proto; /* "tcp", "udp", "sctp"; NULL: none */
+};
+
+/* RES_ERANGE: the owner is over 255 octets, or a star stands behind label 63. */
+enum result acl_template_fill(const struct acl_template *owner,
+                              const struct acl_fill *fill,
+                              struct acl_owner *out) MUST_CHECK NONNULL;
+
+/* ---- what a grant allows -----------------------------------------------------------
+ */
+
+enum acl_check_kind {
+    ACL_CHECK_MISSING = 0, /* refuses; `caa` and `acme-persist` start so */
+    ACL_CHECK_ANY,
+    ACL_CHECK_ACME_TOKEN,
+    ACL_CHECK_TLSA,
+    ACL_CHECK_SOURCE_ADDRESS,
+    ACL_CHECK_SVCB_SERVICE,
+    ACL_CHECK_CAA_VALUE,
+    ACL_CHECK_ACME_PERSIST,
+    ACL_CHECK_MATCH,
+};
+
+struct acl_tlsa_params {
+    uint8_t usage, selector, matching;
+};
+
+struct acl_caa_pair {
+    const char *tag;
+    const char *value;
+};
+
+struct acl_check {
+    enum acl_check_kind kind;
+    const char
+        *text;    /* as written, for `rights` and `check --effective`: "tlsa 3-1-1" */
+    size_t count; /* of tlsa or caa */
+    const struct acl_tlsa_params *tlsa;
+    const struct acl_caa_pair *caa;
+    const char *issuer;      /* acme-persist */
+    const char *account_uri; /* acme-persist */
+    regex_t *regex;          /* match: compiled; freed with the acl_source */
+};
+
+#define ACL_TYPES_MAX 24
+
+struct acl_terms {
+    uint16_t types[ACL_TYPES_MAX];
+    uint8_t type_count;
+    uint8_t ops;      /* bit 1 << enum update_op */
+    bool ttl_refuses; /* ttl-mode=refuse */
+    bool is_dangerous;
+    bool is_broad;
+    uint16_t max_records; /* adds per RRset in one message */
+    uint32_t ttl_min_s;
+    uint32_t ttl_max_s;
+    struct acl_check check;
+};
+
+/* ---- statements --------------------------------------------------------------------
+ */
+
+struct acl_profile {
+    const char *name;
+    struct acl_template owner;
+    struct acl_terms terms;
+    bool is_stock;
+    bool wants_port;    /* the owner has {port} (and then {proto}) */
+    bool owner_is_name; /* the owner is {name} itself: for dynamic zones
+                           (`static-owner`) */
+    struct place place;
+};
+
+struct acl_key_line {
+    struct name name;
+    int64_t not_before_s; /* INT64_MIN: always was */
+    int64_t not_after_s;  /* INT64_MAX: for ever; valid while not_before <= now <
+                             not_after */
+    struct place place;
+    struct acl_key_line *next;
+};
+
+struct acl_from_line {
+    struct prefix prefix;
+    struct place place;
+    struct acl_from_line *next;
+};
+
+struct acl_host {
+    struct name name;
+    struct acl_key_line *keys;  /* in file order; none: the key of its own name */
+    struct acl_from_line *from; /* none: from anywhere */
+    struct place place;         /* where it was first declared */
+    size_t index;               /* in acl_source.hosts */
+};
+
+struct acl_name_word {
+    struct acl_template template;
+    const char *text; /* as written, for messages */
+    struct place place;
+};
+
+struct acl_port_word {
+    uint16_t port;
+    const char *proto;
+};
+
+struct acl_grant {
+    const struct acl_host *host; /* NULL: every host */
+    const struct acl_profile *profile;
+    const struct acl_terms *terms; /* the profile's, or with the options applied */
+    struct acl_name_word *names;
+    size_t name_count;
+    struct acl_port_word *ports;
+    size_t port_count;
+    struct place place;
+    struct acl_grant *next;
+};
+
+struct acl_alias {
+    struct name original;
+    struct name target;
+    struct place place;        /* of the original */
+    struct place target_place; /* of the target */
+    struct acl_alias *next;
+};
+
+/* All statements of all files, in file order. Everything lies in its arena. */
+struct acl_source {
+    struct arena arena;
+    struct acl_host **hosts;
+    size_t host_count;
+    size_t host_capacity;
+    struct map host_by_name;
+    struct map profile_by_name; /* key: the name's characters */
+    struct acl_grant *grants, *last_grant;
+    size_t grant_count;
+    struct acl_alias *aliases, *last_alias;
+};
+
+void acl_source_init(struct acl_source *source) NONNULL;
+void acl_source_fini(struct acl_source *source) NONNULL;
+
+/*
+ * Parses one file's text and adds its statements. file must live as long as source.
+ * is_stock: this is the file of stock profiles: its profiles are marked, hosts and
+ * grants in it are errors, and no later file may define a profile of such a name. Every
+ * error of the file goes to diags with line, column and the offending word, under a
+ * stable identifier (`acl-syntax`, `acl-word`, `acl-name`, `acl-unknown-statement` with
+ * a "did you mean", `acl-option`, `acl-profile`, `acl-check`, `acl-ttl`, `acl-type`,
+ * `acl-broad`, ...). RES_EFORMAT when there was any, RES_EMEM. A statement with an
+ * error is left out.
+ */
+enum result aclfile_parse(struct acl_source *source, const char *file, const char *text,
+                          size_t len, bool is_stock,
+                          struct diags *diags) MUST_CHECK NONNULL;
+
+/* ---- the same words for the tool and the decision tables
+ * -------------------------------- */
+
+struct acl_word {
+    const char *text; /* decoded; the arena's */
+    size_t len;
+    bool is_quoted;
+    struct place place;
+    const char *raw; /* where it starts in the line */
+};
+
+/*
+ * Splits one logical line into words as the ACL grammar has it (quotes, comments); the
+ * caller has joined continuation lines. RES_EFORMAT: an open quote or a bad octet, told
+ * in diags. Columns count from first_column.
+ */
+enum result acl_split_line(const char *line, size_t len, struct place place,
+                           struct arena *arena, struct diags *diags,
+                           struct acl_word **out_words,
+                           size_t *out_count) MUST_CHECK NONNULL;
+
+#endif
