@@ -71,7 +71,9 @@ enum result acl_template_fill(const struct acl_template *owner,
  */
 
 enum acl_check_kind {
-    ACL_CHECK_MISSING = 0, /* refuses; `caa` and `acme-persist` start so */
+    ACL_CHECK_MISSING = 0, /* refuses: a profile's `check caa-value` or `check
+                              acme-persist` without arguments, which each grant of it
+                              has to give with check=, or the load fails */
     ACL_CHECK_ANY,
     ACL_CHECK_ACME_TOKEN,
     ACL_CHECK_TLSA,
