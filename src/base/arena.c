@@ -1,0 +1,144 @@
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arena_chunk {
+    struct arena_chunk *older;
+    size_t capacity;
+    size_t used;
+    max_align_t octets[];
+};
+
+#define ALIGNMENT sizeof(max_align_t)
+
+void arena_init(struct arena *arena, size_t chunk_len, size_t limit)
+{
+    *arena = (struct arena){.chunk_len = chunk_len, .limit = limit};
+}
+
+static void free_chunks(struct arena_chunk *chunk)
+{
+    while (chunk != NULL) {
+        struct arena_chunk *older = chunk->older;
+        free(chunk);
+        chunk = older;
+    }
+}
+
+/* The chunk kept is one of the usual length: a single large request must not hold its
+ * memory for ever. */
+void arena_reset(struct arena *arena)
+{
+    struct arena_chunk *kept = NULL;
+
+    for (struct arena_chunk **link = &arena->newest; *link != NULL;) {
+        struct arena_chunk *chunk = *link;
+        if (kept == NULL && chunk->capacity == arena->chunk_len) {
+            kept = chunk;
+            *link = chunk->older;
+        } else {
+            link = &chunk->older;
+        }
+    }
+    free_chunks(arena->newest);
+    if (kept != NULL) {
+        kept->older = NULL;
+        kept->used = 0;
+    }
+    arena->newest = kept;
+    arena->used = 0;
+}
+
+void arena_fini(struct arena *arena)
+{
+    free_chunks(arena->newest);
+    arena->newest = NULL;
+    arena->used = 0;
+}
+
+static struct arena_chunk *add_chunk(struct arena *arena, size_t len)
+{
+    size_t capacity = len > arena->chunk_len ? len : arena->chunk_len;
+    if (capacity > SIZE_MAX - sizeof(struct arena_chunk))
+        return NULL;
+    struct arena_chunk *chunk = malloc(sizeof(*chunk) + capacity);
+    if (chunk == NULL)
+        return NULL;
+    *chunk = (struct arena_chunk){.older = arena->newest, .capacity = capacity};
+    arena->newest = chunk;
+    return chunk;
+}
+
+void *arena_alloc(struct arena *arena, size_t len)
+{
+    if (len > SIZE_MAX - ALIGNMENT)
+        return NULL;
+    /* An empty allocation takes a unit too, so that its pointer is its own. */
+    size_t need = len == 0 ? ALIGNMENT : (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (arena->limit != 0 && need > arena->limit - arena->used)
+        return NULL;
+
+    struct arena_chunk *chunk = arena->newest;
+    if (chunk == NULL || need > chunk->capacity - chunk->used)
+        chunk = add_chunk(arena, need);
+    if (chunk == NULL)
+        return NULL;
+    void *room = (uint8_t *)chunk->octets + chunk->used;
+    chunk->used += need;
+    arena->used += need;
+    assert(arena->limit == 0 || arena->used <= arena->limit);
+    return memset(room, 0, need);
+}
+
+void *arena_array(struct arena *arena, size_t count, size_t each)
+{
+    if (each != 0 && count > SIZE_MAX / each)
+        return NULL;
+    return arena_alloc(arena, count * each);
+}
+
+void *arena_copy(struct arena *arena, const void *octets, size_t len)
+{
+    void *copy = arena_alloc(arena, len);
+
+    if (copy != NULL && len > 0)
+        memcpy(copy, octets, len);
+    return copy;
+}
+
+char *arena_string(struct arena *arena, const char *string)
+{
+    return arena_copy(arena, string, strlen(string) + 1);
+}
+
+char *arena_string_n(struct arena *arena, const char *chars, size_t len)
+{
+    if (len == SIZE_MAX)
+        return NULL;
+    char *string = arena_alloc(arena, len + 1);
+    if (string != NULL && len > 0)
+        memcpy(string, chars, len);
+    return string;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+    char *string = NULL;
+
+    va_start(args, format);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len >= 0)
+        string = arena_alloc(arena, (size_t)len + 1);
+    if (string == NULL)
+        return NULL;
+    va_start(args, format);
+    (void)vsnprintf(string, (size_t)len + 1, format, args);
+    va_end(args);
+    return string;
+}
