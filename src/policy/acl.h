@@ -1,0 +1,120 @@
+/*
+ * The compiled ACL: rights keyed by host and owner name, and the judgement of one
+ * change. Floor 2, pure: nothing is parsed, logged or sent. Rules A-1 to A-8, A-12 to
+ * A-16.
+ */
+#ifndef TSIGATE_POLICY_ACL_H
+#define TSIGATE_POLICY_ACL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/map.h"
+#include "base/outcome.h"
+#include "conf/aclfile.h"
+#include "dns/rdata.h"
+#include "dns/update.h"
+#include "policy/zones.h"
+
+/* One owner of one grant of one host. */
+struct acl_right {
+    const struct acl_host *host;
+    const struct acl_grant *grant; /* profile, terms, file:line */
+    struct name owner;             /* the original; pattern labels stand as '*' */
+    uint64_t stars;                /* as in struct acl_owner */
+    bool is_subtree;
+    uint32_t order;         /* file order; the first that permits decides */
+    struct acl_right *next; /* of the same key, in file order */
+};
+
+/* Which host a key speaks for, and when. */
+struct acl_credential {
+    struct name key_name;
+    const struct acl_host *host;
+    int64_t not_before_s;
+    int64_t not_after_s;
+    struct place place;
+};
+
+struct acl {
+    struct arena *arena;             /* the snapshot's */
+    const struct acl_source *source; /* the snapshot's */
+    const struct zones *zones;       /* the snapshot's */
+    struct map exact;       /* struct acl_right chains; key: host index, then owner */
+    struct map patterns;    /* the same; key: host index, then what stands right of the
+                               last star */
+    struct map credentials; /* struct acl_credential by key name */
+    struct acl_right **rights; /* all, in file order */
+    size_t right_count;
+};
+
+/*
+ * Expands profiles, every-host and holes into rights, and checks what needs the zones:
+ * errors `grant-in-shadow` (names the original), `grant-at-static-apex`,
+ * `key-two-hosts`, `owner-too-long`, ...; warnings `dead-grant`, `static-owner`,
+ * `host-without-grant`, `shared-delete`, `grant-twice`, `static-without-shadow`.
+ * RES_EFORMAT: errors; RES_EMEM.
+ */
+enum result acl_compile(const struct acl_source *source, const struct zones *zones,
+                        struct arena *arena, struct diags *diags,
+                        struct acl *out) MUST_CHECK NONNULL;
+void acl_fini(struct acl *acl) NONNULL;
+
+/* NULL: no host of that name. */
+const struct acl_host *acl_host_named(const struct acl *acl, struct name name) NONNULL;
+/* NULL: no host claims that key. */
+const struct acl_credential *acl_credential_of(const struct acl *acl,
+                                               struct name key_name) NONNULL;
+/* Whether the credential is valid: not_before <= now < not_after. */
+bool acl_credential_is_valid(const struct acl_credential *credential,
+                             int64_t now_s) NONNULL;
+/* `from`: whether the host may come from there. */
+bool acl_source_is_allowed(const struct acl_host *host,
+                           const struct addr *from) NONNULL;
+/* Whether the right's owner matches the original (A-6, A-7 for patterns). */
+bool acl_right_matches(const struct acl *acl, const struct acl_right *right,
+                       struct name original) NONNULL;
+
+#define ACL_RIGHTS_MAX 64
+
+/* All rights of host that reach original, in file order; out holds ACL_RIGHTS_MAX.
+ * Gives their number (those beyond ACL_RIGHTS_MAX grant nothing). */
+size_t acl_rights_of(const struct acl *acl, const struct acl_host *host,
+                     struct name original, const struct acl_right **out) NONNULL;
+
+/* One change to judge. */
+struct acl_question {
+    const struct acl_host *host;
+    enum update_op op;
+    uint16_t type;
+    uint32_t ttl; /* of an add */
+    struct name original;
+    const struct rdata *rdata; /* of an add */
+    const struct addr *from;   /* for source-address; NULL: not known */
+    bool is_udp;
+    int64_t now_s;
+    struct arena *arena;
+};
+
+struct acl_answer {
+    enum reason reason; /* REASON_PERMITTED or why not (A-9: the furthest stage) */
+    const struct acl_right *right; /* that decided; NULL: none reaches the name */
+    uint32_t ttl;                  /* of an add: clamped */
+    const char *expected; /* value-not-allowed: what the check wants; else NULL */
+};
+
+/*
+ * A-9 and the ACL's order: of the rights that reach the name, the first that permits
+ * gives rule and TTL; else the reason is that of the right that came furthest through
+ * name, type, operation, value, TTL. No right at all: name-not-granted, for
+ * prerequisites prerequisite-not-granted. Type ANY (delete-name, prereq-any) skips the
+ * type.
+ */
+void acl_judge(const struct acl *acl, const struct acl_question *question,
+               struct acl_answer *out) NONNULL;
+
+#endif

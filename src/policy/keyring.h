@@ -1,0 +1,47 @@
+/*
+ * The keys that clients may sign with: secrets joined with the hosts that the ACL gives
+ * them. Floor 2. Part of a snapshot and, but for OpenSSL's working state, immutable.
+ */
+#ifndef TSIGATE_POLICY_KEYRING_H
+#define TSIGATE_POLICY_KEYRING_H
+
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/map.h"
+#include "conf/keyfile.h"
+#include "dns/hmac.h"
+#include "policy/acl.h"
+
+struct key {
+    struct name name;
+    struct hmac
+        *hmac; /* the ring's; with the algorithm, which is part of the key (T-5) */
+    const struct acl_credential
+        *credential; /* NULL: no host has it (key-without-host) */
+    struct place place;
+};
+
+struct keyring {
+    struct map by_name; /* struct key, without the gateway's own */
+    struct key gateway; /* hmac NULL: not found */
+    struct arena *arena;
+};
+
+/*
+ * Joins the keys read with the ACL. Errors: `key-twice`, `secret-two-hosts`,
+ * `gateway-key-missing`, `gateway-key-claimed` (U-10); warnings `secret-twice`,
+ * `key-without-host`, `key-without-file`. Takes the secrets out of keys' list into
+ * OpenSSL's contexts. RES_EFORMAT, RES_EMEM, RES_ECRYPTO.
+ */
+enum result keyring_build(struct keyfile_key *keys, const struct acl *acl,
+                          struct name gateway_name, struct place gateway_place,
+                          struct arena *arena, struct diags *diags,
+                          struct keyring *out) MUST_CHECK NONNULL_AT(2, 5, 6, 7);
+void keyring_fini(struct keyring *keyring) NONNULL;
+
+/* NULL: unknown. The gateway's own key is unknown to clients (BADKEY). */
+const struct key *keyring_find(const struct keyring *keyring, struct name name) NONNULL;
+
+#endif
