@@ -61,7 +61,9 @@ enum {
 
 enum type_standing {
     TYPE_IS_UNKNOWN = 0, /* never granted; REFUSED type-not-granted (W-6) */
-    TYPE_IS_META,      /* in a section: FORMERR (W-7); ANY is looked at by its class */
+    /* No grant can name it, and in a section it is FORMERR (W-7): 0, the query types,
+     * the pseudo-types, SIG and NXT. ANY is looked at by its class. */
+    TYPE_IS_META,
     TYPE_IS_NEVER,     /* SOA, CNAME, DNAME, RRSIG ...: no grant can name it */
     TYPE_IS_DANGEROUS, /* only in a profile that says `dangerous` */
     TYPE_IS_PLAIN,
