@@ -1,0 +1,78 @@
+"""Fixtures. `lab` is shared by a module and left as it was found by each test, which is
+checked; a test that breaks things takes `fresh_lab`."""
+import pytest
+
+import lab as laboratory
+
+
+def _open_labs(config):
+    return config.__dict__.setdefault("_open_labs", [])
+
+
+@pytest.fixture(scope="module")
+def new_lab(tmp_path_factory, request):
+    """Make laboratories that are stopped at the end of the module."""
+    made = []
+
+    def make():
+        lab = laboratory.Lab(tmp_path_factory.mktemp("lab"))
+        made.append(lab)
+        _open_labs(request.config).append(lab)
+        return lab
+
+    yield make
+    for lab in made:
+        _open_labs(request.config).remove(lab)
+    for lab in made:
+        lab.stop()
+
+
+@pytest.fixture(scope="module")
+def module_lab(new_lab):
+    lab = new_lab()
+    lab.start_primary()
+    lab.start_gateway()
+    return lab
+
+
+@pytest.fixture
+def lab(module_lab):
+    """A running primary and gateway; no record and no change of a static zone stays."""
+    primary = module_lab.primary
+    static = primary.serial(laboratory.STATIC)
+    yield module_lab
+    assert module_lab.gateway.alive, module_lab.gateway.tail(60)
+    assert primary.serial(laboratory.STATIC) == static, "the static zone was changed"
+    for zone in (laboratory.SHADOW, laboratory.DYNAMIC):
+        assert primary.records(zone) == set(), f"records stay behind in {zone}"
+
+
+@pytest.fixture
+def gateway(lab):
+    return lab.gateway
+
+
+@pytest.fixture
+def primary(lab):
+    return lab.primary
+
+
+@pytest.fixture
+def fresh_lab(tmp_path, request):
+    """A laboratory of one test's own, with nothing started yet."""
+    lab = laboratory.Lab(tmp_path)
+    _open_labs(request.config).append(lab)
+    yield lab
+    _open_labs(request.config).remove(lab)
+    lab.stop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failure shows where the logs lie and how they end."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for lab in _open_labs(item.config):
+            for path, text in lab.tails():
+                report.sections.append((path, text))
