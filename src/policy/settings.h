@@ -38,26 +38,26 @@ struct settings_shadow {
     struct place place;
 };
 
-/*        field                 default    min      max   unit and meaning */
-#define SETTINGS_LIMITS(X)                                                             \
-    X(host_rate, 20, 0, 1000000)   /* UPDATEs a second of one host; 0: no limit */     \
-    X(host_burst, 500, 1, 1000000) /* UPDATEs at once above that rate */               \
-    X(host_waiting, 64, 1, 10000)  /* UPDATEs of one host that wait */           \
-    X(error_rate, 20, 0, 1000000)  /* error replies/s per /24 or /56; 0: no limit */   \
-    X(transactions, 1000000, 1000, 100000000) /* entries of the table (T-22) */        \
-    X(requests, 4096, 16, 1000000)            /* requests under way in all */          \
-    X(message_octets, 16384, 512, 65535)      /* longest request taken (W-5) */        \
-    X(tcp_connections, 1000, 1, 1000000)      /* client connections in all */          \
-    X(tcp_per_source, 50, 1, 1000000)         /* of one /24 or /56 */                  \
-    X(tcp_pipelined, 8, 1, 1000) /* requests under way on one connection */            \
-    X(tcp_first_octet_ms, 5000, 100, 600000) /* until the first octet (N-2) */         \
-    X(tcp_message_ms, 10000, 100, 600000)    /* for one whole message */               \
-    X(tcp_idle_ms, 10000, 100, 600000)       /* between messages */                    \
-    X(tcp_idle_verified_ms, 30000, 100,                                                \
-      600000) /* the same after a verified request */                                  \
-    X(tcp_output_octets, 262144, 65536,                                                \
-      16777216)                        /* unread replies of one connection */          \
-    X(control_connections, 8, 1, 1000) /* on the control socket */
+/* clang-format off */
+/*    field                 default     min       max    unit and meaning */
+#define SETTINGS_LIMITS(X)                                                               \
+    X(host_rate,                 20,      0,   1000000) /* UPDATEs/s of a host; 0: no limit */ \
+    X(host_burst,               500,      1,   1000000) /* UPDATEs at once above that */       \
+    X(host_waiting,              64,      1,     10000) /* UPDATEs of a host that wait */ \
+    X(error_rate,                20,      0,   1000000) /* error replies/s per /24, /56; 0: no limit */ \
+    X(transactions,         1000000,   1000, 100000000) /* entries of the table (T-22) */      \
+    X(requests,                4096,     16,   1000000) /* requests under way in all */        \
+    X(message_octets,         16384,    512,     65535) /* longest request taken (W-5) */      \
+    X(tcp_connections,         1000,      1,   1000000) /* client connections in all */        \
+    X(tcp_per_source,            50,      1,   1000000) /* of one /24 or /56 */                \
+    X(tcp_pipelined,              8,      1,      1000) /* requests under way on a connection */ \
+    X(tcp_first_octet_ms,      5000,    100,    600000) /* until the first octet (N-2) */      \
+    X(tcp_message_ms,         10000,    100,    600000) /* for one whole message */            \
+    X(tcp_idle_ms,            10000,    100,    600000) /* between messages */                 \
+    X(tcp_idle_verified_ms,   30000,    100,    600000) /* the same after a verified request */ \
+    X(tcp_output_octets,     262144,  65536,  16777216) /* unread replies of a connection */   \
+    X(control_connections,        8,      1,      1000) /* on the control socket */
+/* clang-format on */
 
 struct settings_limits {
 #define X(field, default_value, min, max) uint32_t field;

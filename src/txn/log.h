@@ -1,0 +1,85 @@
+/*
+ * The audit log's lines, written and read back. Floor 3: text only; the file is
+ * net/audit's. Rules L-1 to L-4, D9. The fields are a public interface (tsigated(8),
+ * AUDIT LOG).
+ */
+#ifndef TSIGATE_TXN_LOG_H
+#define TSIGATE_TXN_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/outcome.h"
+#include "policy/gate.h"
+#include "txn/txn.h"
+
+/* Where the chain of lines stands. */
+struct log_chain {
+    uint64_t next_seq;
+    uint8_t prev[32]; /* SHA-256 of the last line without its newline */
+};
+
+enum log_event {
+    LOG_INTENT, /* before a request is forwarded */
+    LOG_RESULT, /* its end, or a refusal's only line */
+    LOG_LATE,   /* the primary's answer to a request already answered outcome-unknown */
+    LOG_SUPPRESSED, /* how many requests of a host wrote no line (L-1) */
+};
+
+/* What a line tells. Pointers NULL and is_... false are written as null. */
+struct log_line {
+    enum log_event event;
+    int64_t time_us;
+    uint64_t generation;
+    const char *host; /* presentation form */
+    struct name key_name;
+    const struct tsig_mac *full_mac;
+    uint64_t time_signed_s;
+    const struct addr *from;
+    enum transport transport;
+    const struct plan *plan; /* zone, changes, decisive, rule; NULL: none */
+    enum reason reason;      /* intent: REASON_PERMITTED */
+    enum rcode rcode;
+    bool has_primary_rcode;
+    enum rcode primary_rcode;
+    int64_t latency_us; /* since the request was received */
+    uint32_t batch;     /* requests in the message to the primary; 0: none was sent */
+    uint64_t duplicates, rate_limited; /* LOG_SUPPRESSED */
+};
+
+/*
+ * Appends the line with its newline to w and moves the chain on; log_chain_undo gives
+ * the chain back when the line could not be written to the file. RES_EMEM: does not fit
+ * (nothing written, chain as before). verdict: permitted when the final RCODE is
+ * NOERROR or the client's own prerequisite failed..., see tsigated(8): `permitted`
+ * (done), `refused` (policy), `failed` (SERVFAIL).
+ */
+enum result log_write_line(struct log_chain *chain, const struct log_line *line,
+                           struct writer *w) MUST_CHECK NONNULL;
+/* Octets that a line of this plan takes at most: for sizing the writer. */
+size_t log_line_octets(const struct plan *plan);
+
+/*
+ * Reads a file's lines back at start: the chain's end, and intents that a crash left
+ * without a result. Feed lines in order, without newline; a line that is not ours
+ * (torn) is counted.
+ */
+struct log_scan;
+
+struct log_scan *log_scan_new(void) MUST_CHECK;
+void log_scan_free(struct log_scan **scan) NONNULL;
+enum result log_scan_line(struct log_scan *scan, const char *line,
+                          size_t len) MUST_CHECK NONNULL;
+void log_scan_end(const struct log_scan *scan, struct log_chain *out_chain,
+                  size_t *out_unresolved, size_t *out_torn) NONNULL;
+/* For each intent without a result, in order: the result line `failed`,
+ * `outcome-unknown`, SERVFAIL (L-2), moving chain on. index < unresolved. RES_EMEM:
+ * does not fit. */
+enum result log_scan_write_result(const struct log_scan *scan, size_t index,
+                                  struct log_chain *chain, int64_t time_us,
+                                  struct writer *w) MUST_CHECK NONNULL;
+
+#endif
