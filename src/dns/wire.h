@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "dns/name.h"
 
@@ -53,6 +54,9 @@ struct wire_rr {
     size_t end;
 };
 
+/* One bit for each offset that a pointer can name. */
+#define WIRE_LABEL_START_OCTETS ((LIMIT_POINTER_TARGET + 1) / 8)
+
 /* A message that the walker accepted. It points into the caller's octets. */
 struct wire_msg {
     const uint8_t *octets;
@@ -65,6 +69,10 @@ struct wire_msg {
     struct wire_rr opt;
     uint16_t edns_udp_len; /* of the OPT, 0 without */
     uint8_t edns_version;
+    /* Where the labels of all decoded names start: what a pointer may name (W-3). Kept,
+     * so that whoever reads a name later obeys the walker's rules and no others (D1).
+     * The last member: the walker zeroes as much of it as the message is long. */
+    uint8_t label_starts[WIRE_LABEL_START_OCTETS];
 };
 
 /* P0: at least 12 octets. RES_EFORMAT: fewer. Nothing else is judged. */
@@ -77,11 +85,11 @@ enum result wire_read_header(const uint8_t *octets, size_t len,
  * additional records while is_request, more than one OPT (or one with another owner
  * than the root, or outside the additional section), a TSIG that is not the last record
  * of the additional section, a second TSIG, or a TSIG with a class other than ANY or a
- * TTL other than 0 (T-2). Pointers: backward only, to the start of a label of a name
- * decoded before (W-3); names inside RDATA of NS, CNAME, SOA, PTR and MX, where well
- * formed, count as decoded for that (RFC 3597 4 lets senders compress against them),
- * and are an error only to who reads that RDATA. An EDNS version other than 0 is not an
- * error here.
+ * TTL other than 0 (T-2), or options in the OPT that do not add up. Pointers: backward
+ * only, to the start of a label of a name decoded before (W-3); names inside RDATA of
+ * NS, CNAME, SOA, PTR and MX, where well formed, count as decoded for that (RFC 3597 4
+ * lets senders compress against them), and are an error only to who reads that RDATA.
+ * An EDNS version other than 0 is not an error here.
  */
 enum result wire_walk(const uint8_t *octets, size_t len, bool is_request,
                       struct wire_msg *out) MUST_CHECK NONNULL;
