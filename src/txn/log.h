@@ -51,21 +51,26 @@ struct log_line {
 };
 
 /*
- * Appends the line with its newline to w and moves the chain on; log_chain_undo gives
- * the chain back when the line could not be written to the file. RES_EMEM: does not fit
- * (nothing written, chain as before). verdict: permitted when the final RCODE is
- * NOERROR or the client's own prerequisite failed..., see tsigated(8): `permitted`
- * (done), `refused` (policy), `failed` (SERVFAIL).
+ * Appends the line with its newline to w and moves the chain on; who cannot get the
+ * line into the file puts back a copy of the chain made before. RES_EMEM: does not fit;
+ * RES_ECRYPTO; nothing is written then and the chain is as before.
+ *
+ * The verdict is about policy: `permitted` (also where the client's own prerequisite
+ * failed: the gateway let it through and the primary answered), `refused`, or `failed`
+ * for what ended in SERVFAIL. An intent has no rcode, latency_us and batch yet: null.
+ * `from` is the address without its port. A suppressed line has only event, time, seq,
+ * gen, host, duplicates, rate_limited and prev.
  */
 enum result log_write_line(struct log_chain *chain, const struct log_line *line,
                            struct writer *w) MUST_CHECK NONNULL;
-/* Octets that a line of this plan takes at most: for sizing the writer. */
+/* Octets that a line of this plan (NULL: none) takes at most: for sizing the writer. */
 size_t log_line_octets(const struct plan *plan);
 
 /*
  * Reads a file's lines back at start: the chain's end, and intents that a crash left
  * without a result. Feed lines in order, without newline; a line that is not ours
- * (torn) is counted.
+ * (torn) is counted and chained as it is. Whether the chain is whole is not asked here:
+ * a line of the right shape with a wrong seq or prev is not torn.
  */
 struct log_scan;
 
