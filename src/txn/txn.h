@@ -62,7 +62,8 @@ enum txn_level {
 /* What the core asks of the floor above. None of them calls back into the core. */
 struct txn_ports {
     void *arg;
-    /* One message to a client; octets are valid during the call. */
+    /* One message to a client; octets are valid during the call. len 0: nothing can be
+     * said, but the request is over. */
     void (*send_client)(void *arg, const struct txn_client *client,
                         const uint8_t *octets, size_t len);
     /* One message, without the length field, queued whole on a link that is LINK_UP.

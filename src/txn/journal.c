@@ -1,0 +1,191 @@
+/*
+ * What is written about requests: the audit line before it is forwarded and when it
+ * ends, and the log. Rules I8, L-1, L-2, D5, R-1.
+ */
+#include "txn/txns.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/explain.h"
+
+#define JOURNAL_LOG_OCTETS 2048
+/* lines a second that peers can cause. */
+#define JOURNAL_LOG_RATE  10
+#define JOURNAL_LOG_BURST 50
+/* Room for a line without changes. */
+#define JOURNAL_LINE_OCTETS 4096
+
+/* ---- audit
+ * ------------------------------------------------------------------------------- */
+
+static enum result reserve_line(struct txns *txns, size_t octets)
+{
+    if (octets <= txns->line_capacity)
+        return RES_OK;
+    uint8_t *line = realloc(txns->line, octets);
+    if (line == NULL)
+        return RES_EMEM;
+    txns->line = line;
+    txns->line_capacity = octets;
+    return RES_OK;
+}
+
+/* The chain moves on only when the line is in the file. */
+static enum result append_line(struct txns *txns, const struct log_line *line)
+{
+    struct log_chain before = txns->chain;
+    enum result res = reserve_line(
+        txns, line->plan != NULL ? log_line_octets(line->plan) : JOURNAL_LINE_OCTETS);
+    if (res != RES_OK)
+        return res;
+    struct writer w = writer_of(txns->line, txns->line_capacity);
+    res = log_write_line(&txns->chain, line, &w);
+    if (res == RES_OK)
+        res = txns->ports.audit_write(txns->ports.arg, w.octets, w.len);
+    if (res != RES_OK)
+        txns->chain = before;
+    return res;
+}
+
+enum result journal_write(struct txns *txns, const struct txn *txn,
+                          enum log_event event, struct txn_now now)
+{
+    char host[NAME_TEXT_OCTETS];
+    const struct acl_host *acl_host = txn->plan.host;
+    const struct log_line line = {
+        .event = event,
+        .time_us = now.real_us,
+        .generation = txn->snapshot->generation,
+        .host = acl_host != NULL ? name_to_text(acl_host->name, host) : NULL,
+        .key_name = txn->verified.key->name,
+        .full_mac = &txn->verified.full_mac,
+        .time_signed_s = txn->verified.time_signed_s,
+        .from = &txn->first.client.peer,
+        .transport = txn->first.client.transport,
+        .plan = &txn->plan,
+        .reason = event == LOG_INTENT ? REASON_PERMITTED : txn->plan.reason,
+        .rcode = txn->rcode,
+        .has_primary_rcode = txn->has_primary_rcode,
+        .primary_rcode = txn->primary_rcode,
+        .latency_us = now.mono_us - txn->received.mono_us,
+        .batch = txn->batch_size,
+    };
+    return append_line(txns, &line);
+}
+
+void journal_write_suppressed(struct txns *txns, struct txn_now now)
+{
+    size_t cursor = 0;
+    struct principal *principal;
+    while ((principal = map_next(&txns->principals, &cursor)) != NULL) {
+        char host[NAME_TEXT_OCTETS];
+        if (principal->duplicates + principal->rate_limited == 0)
+            continue;
+        const struct log_line line = {
+            .event = LOG_SUPPRESSED,
+            .time_us = now.real_us,
+            .generation = txns->snapshot->generation,
+            .host = name_to_text(name_of(&principal->name), host),
+            .duplicates = principal->duplicates,
+            .rate_limited = principal->rate_limited,
+        };
+        if (append_line(txns, &line) != RES_OK)
+            return; /* the numbers stay and are told later */
+        principal->duplicates = 0;
+        principal->rate_limited = 0;
+    }
+}
+
+/* ---- log
+ * -----------------------------------------------------------------------------------
+ */
+
+void journal_log(struct txns *txns, enum txn_level level, const char *format, ...)
+{
+    char line[JOURNAL_LOG_OCTETS];
+    struct writer w = writer_of((uint8_t *)line, sizeof line - 1);
+    va_list args;
+    va_start(args, format);
+    writer_vprintf(&w, format, args);
+    va_end(args);
+    if (w.failed) /* longer than any log wants it: its beginning says enough */
+        w.len = sizeof line - 1;
+    line[w.len] = '\0';
+    txns->ports.log(txns->ports.arg, level, line);
+}
+
+bool journal_may_log(struct txns *txns, struct txn_now now)
+{
+    if (!bucket_take(&txns->log_bucket, JOURNAL_LOG_RATE, JOURNAL_LOG_BURST,
+                     now.mono_us)) {
+        txns->log_suppressed++;
+        return false;
+    }
+    if (txns->log_suppressed > 0) {
+        uint64_t suppressed = txns->log_suppressed;
+        txns->log_suppressed = 0;
+        journal_log(txns, LEVEL_NOTICE, "event=log-suppressed lines=%llu",
+                    (unsigned long long)suppressed);
+    }
+    return true;
+}
+
+/* Text from explain_..., as the value of a log field: it holds no quotes or control
+ * octets. */
+static const char *text_of(void (*explain)(const struct plan *plan, struct writer *w),
+                           const struct plan *plan, char *text, size_t capacity)
+{
+    struct writer w = writer_of((uint8_t *)text, capacity - 1);
+    explain(plan, &w);
+    text[w.len] = '\0';
+    return text;
+}
+
+static void explain_decisive_rule(const struct plan *plan, struct writer *w)
+{
+    if (plan->decisive < plan->change_count)
+        explain_rule(&plan->changes[plan->decisive], w);
+}
+
+void journal_log_txn(struct txns *txns, const struct txn *txn, struct txn_now now)
+{
+    char key[NAME_TEXT_OCTETS], zone[NAME_TEXT_OCTETS], peer[ADDR_TEXT_OCTETS];
+    char why[LIMIT_REASON_OCTETS + 1], rule[LIMIT_LINE_OCTETS];
+    const struct outcome *outcome = outcome_of(txn->plan.reason);
+    bool is_fault = txn->rcode == RCODE_SERVFAIL;
+    if (!is_fault && !journal_may_log(txns, now))
+        return;
+    journal_log(
+        txns, is_fault ? LEVEL_WARNING : LEVEL_INFO,
+        "event=update peer=%s key=%s zone=%s reason=%s rcode=%s ms=%lld rule=%s "
+        "why=\"%s\"",
+        addr_format_port(&txn->first.client.peer, peer),
+        name_to_text(txn->verified.key->name, key),
+        txn->plan.zone != NULL ? name_to_text(txn->plan.zone->name, zone) : "-",
+        outcome->name, rcode_name(txn->rcode),
+        (long long)((now.mono_us - txn->received.mono_us) / 1000),
+        text_of(explain_decisive_rule, &txn->plan, rule, sizeof rule),
+        text_of(explain_reason, &txn->plan, why, sizeof why));
+}
+
+/* D5: an unknown key's line says what the client offered: certbot before 3.3.0 signs
+ * with HMAC-MD5 when its configuration spells the algorithm in lower case. */
+void journal_log_refused(struct txns *txns, const struct gate_inquiry *inquiry,
+                         const struct txn_client *client, struct txn_now now)
+{
+    char peer[ADDR_TEXT_OCTETS], key[NAME_TEXT_OCTETS], algorithm[NAME_TEXT_OCTETS];
+    if (!journal_may_log(txns, now))
+        return;
+    const struct outcome *outcome = outcome_of(inquiry->reason);
+    addr_format_port(&client->peer, peer);
+    if (inquiry->claimed.has_tsig)
+        journal_log(txns, LEVEL_INFO,
+                    "event=refused peer=%s reason=%s rcode=%s key=%s algorithm=%s",
+                    peer, outcome->name, rcode_name(outcome->rcode),
+                    name_to_text(name_of(&inquiry->claimed.key_name), key),
+                    name_to_text(name_of(&inquiry->claimed.algorithm), algorithm));
+    else
+        journal_log(txns, LEVEL_INFO, "event=refused peer=%s reason=%s rcode=%s", peer,
+                    outcome->name, rcode_name(outcome->rcode));
+}

@@ -1,0 +1,59 @@
+/*
+ * What is remembered of hosts and keys across requests and reloads: rates, numbers,
+ * last use. Only who has verified gets in, so memory is bounded by the configuration
+ * (I9).
+ */
+#include "txn/txns.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct principal *principal_of(struct txns *txns, struct name name)
+{
+    struct principal *principal = map_get(&txns->principals, name.octets, name.len);
+    if (principal != NULL)
+        return principal;
+    principal = calloc(1, sizeof *principal);
+    if (principal == NULL)
+        return NULL;
+    principal->name.len = name.len;
+    memcpy(principal->name.octets, name.octets, name.len);
+    if (map_put(&txns->principals, principal->name.octets, name.len, principal) !=
+        RES_OK) {
+        free(principal);
+        return NULL;
+    }
+    return principal;
+}
+
+/* Without memory the use is not noted: nothing depends on it. */
+void principal_note_key(struct txns *txns, struct name key_name, struct txn_now now)
+{
+    struct key_use *use = map_get(&txns->keys, key_name.octets, key_name.len);
+    if (use == NULL) {
+        use = calloc(1, sizeof *use);
+        if (use == NULL)
+            return;
+        use->name.len = key_name.len;
+        memcpy(use->name.octets, key_name.octets, key_name.len);
+        if (map_put(&txns->keys, use->name.octets, key_name.len, use) != RES_OK) {
+            free(use);
+            return;
+        }
+    }
+    use->last_us = now.real_us;
+    use->count++;
+}
+
+void principals_fini(struct txns *txns)
+{
+    size_t cursor = 0;
+    void *value;
+    while ((value = map_next(&txns->principals, &cursor)) != NULL)
+        free(value);
+    cursor = 0;
+    while ((value = map_next(&txns->keys, &cursor)) != NULL)
+        free(value);
+    map_fini(&txns->principals);
+    map_fini(&txns->keys);
+}

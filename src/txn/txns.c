@@ -1,0 +1,151 @@
+/*
+ * All requests together: made, told the time, given a new snapshot, freed.
+ */
+#include "txn/txns.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TXN_SUPPRESSED_US (60 * (int64_t)TXN_SECOND_US)
+/* Slots of the table looked at on each tick. */
+#define TXN_EXPIRE_SLOTS 4096
+
+/* ---- the whole
+ * ------------------------------------------------------------------------------- */
+
+static void init_lists(struct txns *txns)
+{
+    TAILQ_INIT(&txns->open);
+    TAILQ_INIT(&txns->syncing);
+    TAILQ_INIT(&txns->spares);
+    TAILQ_INIT(&txns->queues);
+    TAILQ_INIT(&txns->soas);
+    TAILQ_INIT(&txns->cnames);
+    map_init(&txns->queue_by_zone);
+    map_init(&txns->principals);
+    map_init(&txns->keys);
+    map_init(&txns->soa_by_zone);
+    map_init(&txns->cname_by_original);
+    for (unsigned i = 0; i < LINKS; i++) {
+        TAILQ_INIT(&txns->links[i].exchanges);
+        map_init(&txns->links[i].by_id);
+        /* Nobody has said yet that the primary is away. */
+        txns->links[i].state = LINK_CONNECTING;
+    }
+}
+
+struct txns *txns_new(const struct txn_ports *ports, struct snapshot *snapshot,
+                      const struct txn_journal *journal, struct txn_now now)
+{
+    struct txns *txns = calloc(1, sizeof *txns);
+    if (txns == NULL)
+        return NULL;
+    init_lists(txns);
+    txns->ports = *ports;
+    txns->snapshot = snapshot_hold(snapshot);
+    txns->chain.next_seq = journal->next_seq;
+    memcpy(txns->chain.prev, journal->prev, sizeof txns->chain.prev);
+    txns->has_start_rule = !journal->is_first_start;
+    txns->start_real_us = now.real_us;
+    txns->highest_real_us = now.real_us;
+    txns->suppressed_us = now.mono_us + TXN_SUPPRESSED_US;
+    uint64_t seed = 0;
+    for (int i = 0; i < 4; i++)
+        seed = seed << 16 | ports->random_id(ports->arg);
+    txns->errors = prefix_buckets_new(seed);
+    txns->table = txn_table_new(snapshot->settings.limits.transactions);
+    if (txns->errors == NULL || txns->table == NULL) {
+        txns_free(&txns);
+        return NULL;
+    }
+    soa_set_zones(txns, now);
+    return txns;
+}
+
+void txns_free(struct txns **txns_at)
+{
+    struct txns *txns = *txns_at;
+    struct txn *txn;
+    if (txns == NULL)
+        return;
+    exchanges_fini(txns);
+    batch_fini(txns);
+    while ((txn = TAILQ_FIRST(&txns->open)) != NULL) {
+        TAILQ_REMOVE(&txns->open, txn, open);
+        if (txn->state == TXN_SYNCING)
+            TAILQ_REMOVE(&txns->syncing, txn, queue);
+        txn_close(txns, txn);
+    }
+    while ((txn = TAILQ_FIRST(&txns->syncing)) != NULL) {
+        TAILQ_REMOVE(&txns->syncing, txn, queue);
+        txn_close(txns, txn);
+    }
+    while ((txn = TAILQ_FIRST(&txns->spares)) != NULL) {
+        TAILQ_REMOVE(&txns->spares, txn, queue);
+        arena_fini(&txn->arena);
+        free(txn);
+    }
+    lookup_forget(txns);
+    map_fini(&txns->cname_by_original);
+    for (struct soa *soa = TAILQ_FIRST(&txns->soas); soa != NULL;
+         soa = TAILQ_NEXT(soa, entry))
+        soa->exchange = NULL; /* freed above */
+    soa_fini(txns);
+    principals_fini(txns);
+    txn_table_free(&txns->table);
+    prefix_buckets_free(&txns->errors);
+    snapshot_release(&txns->snapshot);
+    free(txns->line);
+    free(txns);
+    *txns_at = NULL;
+}
+
+void txns_set_snapshot(struct txns *txns, struct snapshot *snapshot, struct txn_now now)
+{
+    struct snapshot *before = txns->snapshot;
+    txns->snapshot = snapshot_hold(snapshot);
+    snapshot_release(&before);
+    lookup_forget(txns);
+    soa_set_zones(txns, now);
+}
+
+void txns_drain(struct txns *txns)
+{
+    txns->is_draining = true;
+}
+
+bool txns_is_idle(const struct txns *txns)
+{
+    return TAILQ_EMPTY(&txns->open);
+}
+
+void txn_on_time(struct txns *txns, struct txn_now now)
+{
+    struct txn *txn;
+    while ((txn = TAILQ_FIRST(&txns->open)) != NULL &&
+           txn_deadline_us(txn) <= now.mono_us)
+        txn_expire(txns, txn, now);
+    exchange_on_time(txns, now);
+    soa_on_time(txns, now);
+    txn_table_expire(txns->table, TXN_EXPIRE_SLOTS, now.real_us / TXN_SECOND_US,
+                     now.mono_us / TXN_SECOND_US);
+    if (txns->suppressed_us <= now.mono_us) {
+        journal_write_suppressed(txns, now);
+        txns->suppressed_us = now.mono_us + TXN_SUPPRESSED_US;
+    }
+    batch_pump(txns, now);
+}
+
+int64_t txns_wake_us(const struct txns *txns)
+{
+    int64_t wake_us = txns->suppressed_us;
+    int64_t others[] = {exchange_wake_us(txns), soa_wake_us(txns)};
+    if (!TAILQ_EMPTY(&txns->open) &&
+        txn_deadline_us(TAILQ_FIRST(&txns->open)) < wake_us)
+        wake_us = txn_deadline_us(TAILQ_FIRST(&txns->open));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (others[i] < wake_us)
+            wake_us = others[i];
+    }
+    return wake_us;
+}
