@@ -86,27 +86,29 @@ def lego_certificate(folder, name):
 
 DEHYDRATED_HOOK = """#!/bin/sh
 # Called as: deploy_challenge|clean_challenge DOMAIN TOKEN VALUE ...; other calls: nothing.
+name=_acme-challenge.$2
 case $1 in
-deploy_challenge) change="add _acme-challenge.$2. 60 TXT \\"$4\\"" ;;
-clean_challenge) change="delete _acme-challenge.$2. TXT \\"$4\\"" ;;
+deploy_challenge) verb=add rest="60 TXT \\"$4\\"" ;;
+clean_challenge) verb=delete rest="TXT \\"$4\\"" ;;
 *) exit 0 ;;
 esac
-printf 'server 127.0.0.1 {port}\\nupdate %s\\nsend\\n' "$change" | nsupdate -k {key}
 """
 
 
-def dehydrated(folder, pebble, port, key, *names):
-    hook = folder / "hook.sh"
-    hook.write_text(DEHYDRATED_HOOK.format(port=port, key=key_path(folder, key)))
-    hook.chmod(0o755)
+def dehydrated(folder, pebble, hook, *lines):
+    """`hook` is a shell command: it changes $name by $verb and $rest. Each of `lines` are
+    the names of one certificate."""
+    script = folder / "hook.sh"
+    script.write_text(f"{DEHYDRATED_HOOK}{hook}\n")
+    script.chmod(0o755)
+    (folder / "domains.txt").write_text("\n".join(lines) + "\n")
     (folder / "config").write_text(
         f"CA={pebble.directory}\nCHALLENGETYPE=dns-01\nBASEDIR={folder}\n"
-        f"HOOK={hook}\nCURL_OPTS='--cacert {pebble.ca}'\nKEY_ALGO=prime256v1\n")
-    domains = [word for name in names for word in ("-d", name)]
+        f"HOOK={script}\nCURL_OPTS='--cacert {pebble.ca}'\nKEY_ALGO=prime256v1\n")
     command = ["dehydrated", "--config", folder / "config"]
     registered = run([*command, "--register", "--accept-terms"])
     assert registered.returncode == 0, registered.stdout
-    return run([*command, "--cron", *domains])
+    return run([*command, "--cron"])
 
 
 def dehydrated_certificate(folder, name):

@@ -13,8 +13,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 
 import dns.query
 import dns.rdatatype
@@ -79,9 +77,12 @@ def accepts(port, host="127.0.0.1"):
         return False
 
 
-def _die_with_parent():
+def _prepare_child():
+    """It dies with the test run. SIGXFSZ stays ignored, as Python has it: a test lets
+    write() fail by a limit on the size of files."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 
 class Program:
@@ -100,7 +101,7 @@ class Program:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 self.command, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+                stdout=log, stderr=subprocess.STDOUT, preexec_fn=_prepare_child)
 
     @property
     def alive(self):
@@ -378,17 +379,18 @@ def acl_keys():
 
 class Gateway(Program):
     """tsigated with its configuration, keys and ACL; `settings` are further lines of
-    tsigate.conf, `more_listen` further addresses."""
+    tsigate.conf, `more_listen` further addresses. Error replies are unlimited unless a
+    test says otherwise: these tests provoke more of them than any client."""
 
     def __init__(self, folder, primary, gateway_key, acl=ACL, keys=None, settings="",
-                 more_listen=()):
+                 limits="error_rate = 0;", more_listen=()):
         folder.mkdir(parents=True, exist_ok=True)
         self.primary = primary
         self.port = free_port()
         self.keys = keys if keys is not None else acl_keys()
         self.gateway_key = gateway_key
         self.listen = [("127.0.0.1", self.port), *more_listen]
-        self.settings = settings
+        self.settings = f"limits = {{ {limits} }};\n{settings}"
         self.acl = folder / "acl" / "site.acl"
         self.audit = folder / "audit.jsonl"
         self.conf = folder / "tsigate.conf"
@@ -477,9 +479,15 @@ class Lab:
             Primary(self.folder / "primary", self.gateway_key, **options))
         return self.primary
 
+    def make_gateway(self, **options):
+        """Configured, and not started yet."""
+        self.gateway = Gateway(self.folder / "gateway", self.primary, self.gateway_key,
+                               **options)
+        self.programs.append(self.gateway)
+        return self.gateway
+
     def start_gateway(self, **options):
-        self.gateway = self.add(Gateway(
-            self.folder / "gateway", self.primary, self.gateway_key, **options))
+        self.make_gateway(**options).start()
         return self.gateway
 
     def start_authority(self):

@@ -86,3 +86,13 @@ def test_replies_of_bind_verify(straight):
     assert (late.rcode, late.tsig.error, late.signed) == ("NOTAUTH", wire.BADTIME, True)
     stranger = wire.ask_udp(wire.sign(change, Key("stranger")), port)
     assert (stranger.tsig.error, stranger.signed) == (wire.BADKEY, False)
+
+
+def test_dehydrated_is_refused(straight, tmp_path):
+    path = clients.key_path(tmp_path, straight.key)
+    hook = (f"printf '%s\\n' 'server 127.0.0.1 {straight.primary.port}' "
+            f'"update $verb $name. $rest" send | nsupdate -k {path}')
+    done = clients.dehydrated(tmp_path, straight.pebble, hook, "mx1.duckcorp.org")
+    assert done.returncode != 0
+    assert "REFUSED" in done.stdout
+    assert straight.primary.records() == set()

@@ -1,0 +1,356 @@
+"""Start, reload, stop, audit: what the operator relies on."""
+import json
+import os
+import random
+import resource
+import signal
+import time
+
+import pytest
+
+import clients
+import wire
+from lab import ACL, SHADOW, STATIC, accepts, until
+
+CHALLENGE = f"_acme-challenge.mx1.{STATIC}"
+TARGET = f"_acme-challenge.mx1.{SHADOW}"
+OTHER = f"_acme-challenge.www1.{STATIC}"
+TOKEN = wire.acme_token("operation")
+MORE = ACL.replace("acme mx1.duckcorp.org", "acme mx1.duckcorp.org www1.duckcorp.org", 1)
+BAD = ACL + "host mx1.duckcorp.org\n    acmee mx1.duckcorp.org\nalias only-one-name\n"
+
+
+@pytest.fixture
+def running(fresh_lab):
+    fresh_lab.start_primary()
+    fresh_lab.start_gateway()
+    return fresh_lab
+
+
+def add(gateway, name=CHALLENGE, token=TOKEN, key="mx1.duckcorp.org"):
+    return wire.sign(wire.update(STATIC, wire.add(name, "TXT", token)), gateway.key(key))
+
+
+# ---- reload (O-6) --------------------------------------------------------------------
+
+def test_reload_is_in_force_when_it_returns(running):
+    """Also on the connections that are open, which stay open."""
+    gateway = running.gateway
+    with wire.Tcp(gateway.port) as connection:
+        def verdict():
+            request = add(gateway, OTHER, wire.acme_token(time.time()))
+            connection.send(request)
+            return connection.receive(request).rcode
+
+        for acl, expected in ((ACL, "REFUSED"), (MORE, "NOERROR"), (ACL, "REFUSED")):
+            gateway.acl.write_text(acl)
+            done = gateway.tool("reload")
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert verdict() == expected
+
+
+def test_bad_acl_is_refused_as_a_whole(running):
+    """With all the reasons, in reload's output and in the log; the old ACL stays."""
+    gateway = running.gateway
+    gateway.acl.write_text(BAD + MORE)
+    done = gateway.tool("reload")
+    assert done.returncode == 3
+    text = done.stdout + done.stderr
+    lines = BAD.splitlines()
+    for word in ("acmee", "only-one-name"):
+        (number,) = (n for n, line in enumerate(lines, 1) if word in line)
+        assert f"site.acl:{number}:" in text, text
+        assert f"site.acl:{number}:" in gateway.logged()
+    assert "acmee" in text
+    assert wire.ask_udp(add(gateway, OTHER), gateway.port).rcode == "REFUSED"
+    assert wire.ask_udp(add(gateway), gateway.port).rcode == "NOERROR"
+    gateway.acl.write_text(MORE)
+    assert gateway.tool("reload").returncode == 0
+    assert wire.ask_udp(add(gateway, OTHER), gateway.port).rcode == "NOERROR"
+
+
+def test_sighup_reloads(running):
+    gateway = running.gateway
+    gateway.acl.write_text(BAD)
+    gateway.signal(signal.SIGHUP)
+    until(lambda: "acmee" in gateway.logged(), 5, "the log has the reasons")
+    assert wire.ask_udp(add(gateway), gateway.port).rcode == "NOERROR"
+    gateway.acl.write_text(MORE)
+    gateway.signal(signal.SIGHUP)
+
+    def permitted():
+        request = add(gateway, OTHER, wire.acme_token(time.time()))
+        return wire.ask_udp(request, gateway.port).rcode == "NOERROR"
+    until(permitted, 5, "the new ACL is in force")
+
+
+def test_key_removed_by_reload_is_unknown(running):
+    gateway = running.gateway
+    (gateway.folder / "keys" / "mx1-sha512.key").unlink()
+    assert gateway.tool("reload").returncode == 0
+    reply = wire.ask_udp(add(gateway, key="mx1-sha512"), gateway.port)
+    assert (reply.rcode, reply.tsig.error) == ("NOTAUTH", wire.BADKEY)
+    assert wire.ask_udp(add(gateway), gateway.port).rcode == "NOERROR"
+
+
+# ---- start ---------------------------------------------------------------------------
+
+def unknown_setting(gateway):
+    gateway.conf.write_text(gateway.conf.read_text() + "listne = 5;\n")
+    return "listne"
+
+
+def overflowing_integer(gateway):
+    gateway.conf.write_text(gateway.conf.read_text().replace(
+        "error_rate = 0;", "error_rate = 5000000000;"))
+    return "5000000000"
+
+
+def wildcard_address(gateway):
+    gateway.conf.write_text(gateway.conf.read_text().replace(
+        'listen = ( { address = "127.0.0.1"', 'listen = ( { address = "0.0.0.0"'))
+    return "0.0.0.0"
+
+
+def bad_acl(gateway):
+    gateway.acl.write_text(BAD)
+    return "acmee"
+
+
+def readable_key(gateway):
+    (gateway.folder / "keys" / "mx1.duckcorp.org.key").chmod(0o644)
+    return "mx1.duckcorp.org.key"
+
+
+def short_secret(gateway):
+    wire.Key("short", secret=b"0123456789").write(gateway.folder / "keys" / "short.key")
+    return "short"
+
+
+def gateway_key_missing(gateway):
+    (gateway.folder / "keys" / "tsigate.duckcorp.org.key").unlink()
+    return "tsigate.duckcorp.org"
+
+
+def syntax_error(gateway):
+    gateway.conf.write_text(gateway.conf.read_text() + "zones = ((;\n")
+    return "tsigate.conf"
+
+
+def no_configuration(gateway):
+    gateway.conf.unlink()
+    return "tsigate.conf"
+
+
+@pytest.mark.parametrize("spoil", [
+    unknown_setting, overflowing_integer, wildcard_address, bad_acl, readable_key,
+    short_secret, gateway_key_missing, syntax_error, no_configuration],
+    ids=lambda spoil: spoil.__name__)
+def test_start_with_a_bad_configuration(fresh_lab, spoil):
+    """O-7: exit 3, no listener, and the offending word is named."""
+    fresh_lab.start_primary()
+    gateway = fresh_lab.make_gateway()
+    word = spoil(gateway)
+    gateway.spawn()
+    assert gateway.process.wait(10) == 3
+    assert word in gateway.logged()
+    assert not accepts(gateway.port)
+
+
+def test_start_with_an_empty_acl(fresh_lab):
+    """O-7: it starts and refuses everything."""
+    fresh_lab.start_primary()
+    gateway = fresh_lab.start_gateway(acl="# nobody\n")
+    reply = wire.ask_udp(add(gateway), gateway.port)
+    assert (reply.rcode, reply.reason) == ("REFUSED", "key-without-host")
+
+
+def test_start_on_an_address_in_use(fresh_lab):
+    fresh_lab.start_primary()
+    gateway = fresh_lab.make_gateway()
+    gateway.listen = [("127.0.0.1", fresh_lab.primary.port)]
+    gateway.write_conf()
+    gateway.spawn()
+    assert gateway.process.wait(10) in (3, 4)  # 3: it is also the upstream's (U-10)
+
+
+def test_usage(fresh_lab):
+    fresh_lab.start_primary()
+    gateway = fresh_lab.make_gateway()
+    gateway.command = [gateway.command[0], "--nonsense"]
+    gateway.spawn()
+    assert gateway.process.wait(10) == 2
+
+
+# ---- stop ----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("ask", ["udp", "tcp"])
+def test_sigterm_answers_what_is_under_way(running, ask):
+    gateway, primary = running.gateway, running.primary
+    first = add(gateway, token=wire.acme_token("first"))
+    assert wire.ask_udp(first, gateway.port).rcode == "NOERROR"
+    request = add(gateway)
+    primary.signal(signal.SIGSTOP)
+    try:
+        if ask == "tcp":
+            connection = wire.Tcp(gateway.port)
+            connection.send(request)
+        else:
+            sock = wire.udp_socket("127.0.0.1")
+            sock.sendto(request.wire, ("127.0.0.1", gateway.port))
+        time.sleep(0.3)
+        gateway.signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert gateway.alive, "it did not wait for the answer"
+    finally:
+        primary.signal(signal.SIGCONT)
+    if ask == "tcp":
+        reply = connection.receive(request)
+        connection.sock.close()
+    else:
+        with sock:
+            reply = wire.read_reply(sock.recv(4096), request)
+    assert (reply.rcode, reply.signed) == ("NOERROR", True)
+    assert gateway.process.wait(10) == 0
+    assert f'"{TOKEN}"' in primary.ask(TARGET, "TXT")
+
+
+def test_stop_and_start_again(running):
+    gateway = running.gateway
+    assert gateway.stop() == 0
+    assert not accepts(gateway.port)
+    gateway.start()
+    assert wire.ask_udp(add(gateway), gateway.port).rcode == "NOERROR"
+
+
+def test_restart_does_not_open_a_replay(running):
+    """T-20, I4: what was answered before the restart is not executed after it."""
+    gateway, primary = running.gateway, running.primary
+    request = add(gateway)
+    assert wire.ask_udp(request, gateway.port).rcode == "NOERROR"
+    deleted = wire.sign(wire.update(STATIC, wire.delete(CHALLENGE, "TXT")), gateway.key())
+    assert wire.ask_udp(deleted, gateway.port).rcode == "NOERROR"
+    assert gateway.stop() == 0
+    gateway.start()
+    wire.ask_udp(request, gateway.port)
+    assert primary.records() == set()
+
+
+# ---- the control socket --------------------------------------------------------------
+
+def test_status(running):
+    gateway = running.gateway
+    done = gateway.tool("status", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)
+    assert gateway.tool("status").stdout.strip()
+
+
+@pytest.mark.parametrize("command", ["status", "reload"])
+def test_nobody_to_talk_to(fresh_lab, command):
+    fresh_lab.start_primary()
+    done = fresh_lab.make_gateway().tool(command)
+    assert done.returncode == 4
+    assert done.stderr.strip()
+
+
+def test_control_socket_is_private(running):
+    assert os.stat(running.gateway.folder / "control.sock").st_mode & 0o077 == 0
+
+
+# ---- audit ---------------------------------------------------------------------------
+
+def test_audit_lines(running):
+    gateway = running.gateway
+    permitted, refused = add(gateway), add(gateway, OTHER)
+    assert wire.ask_udp(permitted, gateway.port).rcode == "NOERROR"
+    assert wire.ask_tcp(refused, gateway.port).rcode == "REFUSED"
+    lines = [line for line in gateway.audit_lines() if line.get("host")]
+    intent, result, refusal = lines
+    assert [line["event"] for line in lines] == ["intent", "result", "result"]
+    for line in lines:
+        assert line["host"] == "mx1.duckcorp.org"
+        assert line["key"] == "mx1.duckcorp.org"
+        assert line["from"].startswith("127.0.0.1")
+        assert line["zone"] == STATIC
+    assert intent["mac"] == result["mac"] == permitted.mac.hex()
+    assert refusal["mac"] == refused.mac.hex()
+    assert (result["transport"], refusal["transport"]) == ("udp", "tcp")
+    assert (result["verdict"], result["reason"], result["rcode"],
+            result["primary_rcode"]) == ("permitted", "permitted", "NOERROR", "NOERROR")
+    assert (refusal["verdict"], refusal["reason"], refusal["rcode"]) == (
+        "refused", "name-not-granted", "REFUSED")
+    (change,) = result["changes"]
+    assert (change["op"], change["type"], change["original"], change["target"],
+            change["ttl"]) == ("add", "TXT", CHALLENGE, TARGET, 60)
+    assert bytes.fromhex(change["rdata"])[1:] == TOKEN.encode()
+    number = next(n for n, line in enumerate(ACL.splitlines(), 1)
+                  if "acme mx1.duckcorp.org" in line)
+    assert result["rule"].endswith(f"site.acl:{number}")
+
+
+def test_no_secret_in_any_output(running, tmp_path):
+    """O-4: log, audit, status, effective configuration, explanations, replies."""
+    gateway = running.gateway
+    seen = [clients.nsupdate(tmp_path, gateway.port, gateway.key(),
+                             f'update add {OTHER}. 60 TXT "{TOKEN}"', debug=True).stdout]
+    wire.ask_udp(add(gateway), gateway.port)
+    wire.ask_udp(wire.sign(wire.update(STATIC), wire.Key("stranger")), gateway.port)
+    for arguments in (["status"], ["status", "--json"], ["check", "--effective"],
+                      ["rights"], ["reload"],
+                      ["explain", "mx1.duckcorp.org", "add", CHALLENGE, "TXT",
+                       f'"{TOKEN}"']):
+        done = gateway.tool(*arguments)
+        seen += [done.stdout, done.stderr]
+    short = wire.Key("short", secret=b"0123456789")
+    short.write(gateway.folder / "keys" / "short.key")
+    done = gateway.tool("reload")
+    assert done.returncode == 3
+    seen += [done.stdout, done.stderr]
+    assert gateway.stop() == 0
+    seen += [gateway.logged(), gateway.audit.read_text()]
+    text = "\n".join(seen)
+    assert "mx1.duckcorp.org" in text
+    for key in [*gateway.keys.values(), gateway.gateway_key, short]:
+        assert key.base64 not in text, f"the secret of {key.name}"
+        assert key.secret.hex() not in text.lower(), f"the secret of {key.name}"
+
+
+def test_audit_that_cannot_be_written(fresh_lab):
+    """I8: SERVFAIL and nothing in the zone, and the process lives."""
+    fresh_lab.start_primary()
+    gateway = fresh_lab.make_gateway()
+    gateway.start()
+    assert wire.ask_udp(add(gateway), gateway.port).rcode == "NOERROR"
+    deleted = wire.sign(wire.update(STATIC, wire.delete(CHALLENGE, "TXT")), gateway.key())
+    assert wire.ask_udp(deleted, gateway.port).rcode == "NOERROR"
+    # From here no file of this process may grow: write() fails.
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE,
+                     (1, resource.RLIM_INFINITY))
+    again = add(gateway, token=wire.acme_token("unwritten"))
+    reply = wire.ask_udp(again, gateway.port)
+    assert (reply.rcode, reply.signed, reply.reason) == (
+        "SERVFAIL", True, "audit-unavailable")
+    assert fresh_lab.primary.records() == set()
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE,
+                     (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    until(lambda: wire.ask_udp(add(gateway, token=wire.acme_token(time.time())),
+                               gateway.port).rcode == "NOERROR", 15,
+          "it recovers with the file")
+
+
+# ---- garbage -----------------------------------------------------------------------------
+
+def test_garbage_does_not_kill_it(running):
+    gateway = running.gateway
+    whole = add(gateway).wire
+    dice = random.Random(4711)
+    with wire.udp_socket("127.0.0.1") as sock:
+        for _ in range(2000):
+            octets = bytearray(whole)
+            for _ in range(dice.randint(1, 6)):
+                octets[dice.randrange(len(octets))] = dice.randrange(256)
+            sock.sendto(bytes(octets[:dice.randint(1, len(octets))]),
+                        ("127.0.0.1", gateway.port))
+    until(lambda: wire.ask_udp(add(gateway, token=wire.acme_token(time.time())),
+                               gateway.port).rcode == "NOERROR", 10, "it still serves")

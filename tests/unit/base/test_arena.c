@@ -1,0 +1,100 @@
+#include "base/arena.h"
+
+#include <stdalign.h>
+
+#include "unit.h"
+
+static void memory_is_aligned_zeroed_and_apart(void **state)
+{
+    struct arena arena;
+    uint8_t *last = NULL;
+
+    (void)state;
+    arena_init(&arena, 256, 0);
+    for (size_t len = 0; len < 300; len++) {
+        uint8_t *room = arena_alloc(&arena, len);
+        assert_non_null(room);
+        assert_int_equal((uintptr_t)room % alignof(max_align_t), 0);
+        assert_ptr_not_equal(room, last);
+        for (size_t i = 0; i < len; i++)
+            assert_int_equal(room[i], 0);
+        memset(room, 0xff, len);
+        last = room;
+    }
+    arena_fini(&arena);
+}
+
+static void a_reset_keeps_one_chunk_and_zeroes_again(void **state)
+{
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 64, 0);
+    uint8_t *first = arena_alloc(&arena, 48);
+    assert_non_null(first);
+    memset(first, 0xff, 48);
+    assert_non_null(arena_alloc(&arena, 1000)); /* larger than a chunk: not kept */
+    arena_reset(&arena);
+    assert_int_equal(arena.used, 0);
+    uint8_t *again = arena_alloc(&arena, 48);
+    assert_ptr_equal(again, first);
+    assert_int_equal(again[47], 0);
+    arena_fini(&arena);
+    arena_fini(&arena);
+}
+
+static void the_limit_holds(void **state)
+{
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 64, 100);
+    assert_non_null(arena_alloc(&arena, 64));
+    assert_null(arena_alloc(&arena, 48));
+    assert_non_null(arena_alloc(&arena, 32));
+    assert_null(arena_alloc(&arena, 16));
+    arena_reset(&arena);
+    assert_non_null(arena_alloc(&arena, 64));
+    arena_fini(&arena);
+}
+
+static void sizes_cannot_wrap(void **state)
+{
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 64, 0);
+    assert_null(arena_alloc(&arena, SIZE_MAX));
+    assert_null(arena_alloc(&arena, SIZE_MAX - 16));
+    assert_null(arena_array(&arena, SIZE_MAX / 8, 16));
+    assert_null(arena_string_n(&arena, "", SIZE_MAX));
+    assert_non_null(arena_array(&arena, 0, 16));
+    arena_fini(&arena);
+}
+
+static void copies_and_strings(void **state)
+{
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 64, 0);
+    assert_memory_equal(arena_copy(&arena, "abc", 3), "abc", 3);
+    assert_non_null(arena_copy(&arena, NULL, 0));
+    assert_string_equal(arena_string(&arena, "abc"), "abc");
+    assert_string_equal(arena_string_n(&arena, "abcdef", 2), "ab");
+    assert_string_equal(arena_string_n(&arena, NULL, 0), "");
+    assert_string_equal(arena_printf(&arena, "%s-%d", "x", 7), "x-7");
+    arena_fini(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_is_aligned_zeroed_and_apart),
+        cmocka_unit_test(a_reset_keeps_one_chunk_and_zeroes_again),
+        cmocka_unit_test(the_limit_holds),
+        cmocka_unit_test(sizes_cannot_wrap),
+        cmocka_unit_test(copies_and_strings),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
