@@ -60,6 +60,9 @@ void zones_fini(struct zones *zones) NONNULL;
 const struct zone *zones_find(const struct zones *zones, struct name name) NONNULL;
 /* The zone of exactly that name; NULL: none. */
 const struct zone *zones_exact(const struct zones *zones, struct name name) NONNULL;
+/* The shadow of the longest `of` that contains name; NULL: none. */
+const struct shadow *zones_shadow_of(const struct zones *zones,
+                                     struct name name) NONNULL;
 /* The shadow whose `at` is a proper ancestor of name; NULL: name shadows nothing. */
 const struct shadow *zones_shadow_at(const struct zones *zones,
                                      struct name name) NONNULL;
