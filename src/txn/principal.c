@@ -45,6 +45,37 @@ void principal_note_key(struct txns *txns, struct name key_name, struct txn_now 
     use->count++;
 }
 
+static bool is_forgotten(const struct txns *txns, const struct principal *principal)
+{
+    struct name name = name_of(&principal->name);
+    return principal->waiting == 0 && principal->transactions == 0 &&
+           principal->duplicates == 0 && principal->rate_limited == 0 &&
+           acl_host_named(&txns->snapshot->acl, name) == NULL;
+}
+
+void principals_purge(struct txns *txns)
+{
+    size_t cursor = 0;
+    struct principal *principal;
+    struct key_use *use;
+    /* What followed a removed value may stand in its slot now: look there again. */
+    while ((principal = map_next(&txns->principals, &cursor)) != NULL) {
+        if (is_forgotten(txns, principal)) {
+            map_remove(&txns->principals, principal->name.octets, principal->name.len);
+            free(principal);
+            cursor--;
+        }
+    }
+    cursor = 0;
+    while ((use = map_next(&txns->keys, &cursor)) != NULL) {
+        if (keyring_find(&txns->snapshot->keyring, name_of(&use->name)) == NULL) {
+            map_remove(&txns->keys, use->name.octets, use->name.len);
+            free(use);
+            cursor--;
+        }
+    }
+}
+
 void principals_fini(struct txns *txns)
 {
     size_t cursor = 0;

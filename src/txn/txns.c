@@ -106,6 +106,7 @@ void txns_set_snapshot(struct txns *txns, struct snapshot *snapshot, struct txn_
     txns->snapshot = snapshot_hold(snapshot);
     snapshot_release(&before);
     lookup_forget(txns);
+    principals_purge(txns);
     soa_set_zones(txns, now);
 }
 

@@ -301,6 +301,8 @@ void journal_log_refused(struct txns *txns, const struct gate_inquiry *inquiry,
 struct principal *principal_of(struct txns *txns, struct name name) MUST_CHECK NONNULL;
 void principal_note_key(struct txns *txns, struct name key_name,
                         struct txn_now now) NONNULL;
+/* After a reload: drops hosts and keys that are configured no more and owe nothing. */
+void principals_purge(struct txns *txns) NONNULL;
 void principals_fini(struct txns *txns) NONNULL;
 
 /* ---- exchange.c
