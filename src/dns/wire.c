@@ -145,7 +145,8 @@ static void mark_rdata_name(struct wire_msg *msg, struct name_span *span, size_t
         span->end = limit;
 }
 
-/* RFC 3597 4: only the types of RFC 1035 may be compressed against. */
+/* RFC 3597 4: only the types of RFC 1035 may be compressed against; dnspython does so
+ * with SRV too. */
 static void mark_rdata_names(struct wire_msg *msg, const struct wire_rr *rr)
 {
     struct name_span first = {.start = rr->rdata_at};
@@ -153,6 +154,10 @@ static void mark_rdata_names(struct wire_msg *msg, const struct wire_rr *rr)
     switch (rr->type) {
     case TYPE_MX:
         first.start += 2;
+        mark_rdata_name(msg, &first, rr->end);
+        break;
+    case TYPE_SRV:
+        first.start += 6;
         mark_rdata_name(msg, &first, rr->end);
         break;
     case TYPE_NS:
