@@ -54,6 +54,7 @@ _Static_assert(LIMIT_HEADER_OCTETS + LIMIT_TSIG_RR_OCTETS + 11 <=
 
 /* Text files. */
 #define LIMIT_LINE_OCTETS        4096
+#define LIMIT_CONF_FILE_OCTETS   (1024 * 1024)
 #define LIMIT_KEY_FILE_OCTETS    (64 * 1024 * 1024)
 #define LIMIT_ACL_FILE_OCTETS    (512 * 1024 * 1024)
 #define LIMIT_MATCH_VALUE_OCTETS 512  /* what `check match` looks at */
