@@ -31,9 +31,10 @@ static size_t message_len(const struct frame *frame)
     return (size_t)frame->prefix[0] << 8 | frame->prefix[1];
 }
 
+/* A length of 0 is no message: after it the frame stays refused. */
 static bool is_whole(const struct frame *frame)
 {
-    return frame->have >= PREFIX_OCTETS &&
+    return frame->have > PREFIX_OCTETS &&
            frame->have == PREFIX_OCTETS + message_len(frame);
 }
 
