@@ -117,10 +117,13 @@ static const struct walk_case walk_cases[] = {
     {"pointer into TXT", RES_EFORMAT,
      HEAD "0001 0000 0002 0000" ZONE "0161c00c 0010 0001 00000000 0003 016200"
           "c027 0001 00ff 00000000 0000"},
-    {"pointer into an SRV's name", RES_EFORMAT,
+    {"pointer into an SRV's name", RES_OK,
      HEAD "0001 0000 0002 0000" ZONE
           "0161c00c 0021 0001 00000000 000a 000000000000 0162c00c"
           "c02d 0001 00ff 00000000 0000"},
+    {"pointer into a DNAME's name", RES_EFORMAT,
+     HEAD "0001 0000 0002 0000" ZONE
+          "0161c00c 0027 0001 00000000 0003 016200 c027 0001 00ff 00000000 0000"},
 
     /* W-9 */
     {"two OPT", RES_EFORMAT, HEAD "0001 0000 0000 0002" ZONE OPT OPT},
