@@ -1,0 +1,272 @@
+#include "policy/acl.h"
+
+#include <string.h>
+
+#include "dns/type.h"
+#include "policy/acl_index.h"
+#include "policy/check.h"
+
+/* ---- hosts and keys -------------------------------------------------------------- */
+
+const struct acl_host *acl_host_named(const struct acl *acl, struct name name)
+{
+    return map_get(&acl->source->host_by_name, name.octets, name.len);
+}
+
+const struct acl_credential *acl_credential_of(const struct acl *acl,
+                                               struct name key_name)
+{
+    return map_get(&acl->credentials, key_name.octets, key_name.len);
+}
+
+bool acl_credential_is_valid(const struct acl_credential *credential, int64_t now_s)
+{
+    return credential->not_before_s <= now_s && now_s < credential->not_after_s;
+}
+
+bool acl_source_is_allowed(const struct acl_host *host, const struct addr *from)
+{
+    if (host->from == NULL)
+        return true;
+    for (const struct acl_from_line *line = host->from; line != NULL;
+         line = line->next) {
+        if (prefix_contains(&line->prefix, from))
+            return true;
+    }
+    return false;
+}
+
+void acl_fini(struct acl *acl)
+{
+    map_fini(&acl->exact);
+    map_fini(&acl->patterns);
+    map_fini(&acl->credentials);
+}
+
+/* ---- names and patterns ---------------------------------------------------------- */
+
+static bool is_first_label_equal(struct name a, struct name b)
+{
+    return a.octets[0] == b.octets[0] &&
+           memcmp(a.octets, b.octets, 1u + a.octets[0]) == 0;
+}
+
+/* Label by label from the left up to the rightmost star; that one takes one label, or
+ * with is_subtree one or more, and what stands behind it is plain. */
+static bool is_pattern_match(const struct acl_right *right, struct name name)
+{
+    struct name pattern = right->owner;
+
+    for (uint64_t stars = right->stars; stars > 1; stars >>= 1) {
+        if (name_is_root(name))
+            return false;
+        if ((stars & 1) == 0 && !is_first_label_equal(pattern, name))
+            return false;
+        pattern = name_parent(pattern);
+        name = name_parent(name);
+    }
+    if (name_is_root(name))
+        return false;
+    struct name suffix = name_parent(pattern);
+    struct name rest = name_parent(name);
+    return right->is_subtree ? name_is_within(rest, suffix) : name_equal(rest, suffix);
+}
+
+bool acl_is_closed_to_patterns(struct name name)
+{
+    static const uint8_t persist[] = "\x13_validation-persist";
+
+    for (; !name_is_root(name); name = name_parent(name)) {
+        if (memcmp(name.octets, "\x01*", 2) == 0)
+            return true;
+        if (name.octets[0] == persist[0] &&
+            memcmp(name.octets, persist, sizeof(persist) - 1) == 0)
+            return true;
+    }
+    return false;
+}
+
+struct name acl_pattern_sample(struct name owner, uint64_t stars, struct name_buf *room)
+{
+    room->len = owner.len;
+    memcpy(room->octets, owner.octets, owner.len);
+    for (size_t at = 0; stars != 0; stars >>= 1, at += 1u + room->octets[at]) {
+        if ((stars & 1) != 0)
+            room->octets[at + 1] = 'x';
+    }
+    return name_of(room);
+}
+
+/* Whether the name, or where it is written, is a zone's apex. */
+static bool is_apex(const struct acl *acl, struct name original)
+{
+    struct name_buf target;
+
+    if (zones_exact(acl->zones, original) != NULL)
+        return true;
+    return zones_bind(acl->zones, original, &target) == RES_OK &&
+           zones_exact(acl->zones, name_of(&target)) != NULL;
+}
+
+/* */
+static bool is_beyond_patterns(const struct acl *acl, struct name original)
+{
+    return acl_is_closed_to_patterns(original) || is_apex(acl, original);
+}
+
+bool acl_right_matches(const struct acl *acl, const struct acl_right *right,
+                       struct name original)
+{
+    if (right->stars == 0)
+        return name_equal(right->owner, original);
+    return is_pattern_match(right, original) && !is_beyond_patterns(acl, original);
+}
+
+/* The first ACL_RIGHTS_MAX rights found, by file order. */
+struct found {
+    const struct acl_right **rights;
+    size_t count;
+};
+
+static void add_found(struct found *found, const struct acl_right *right)
+{
+    size_t i = found->count;
+
+    if (i == ACL_RIGHTS_MAX) {
+        if (right->order > found->rights[i - 1]->order)
+            return;
+        i--;
+    } else {
+        found->count++;
+    }
+    for (; i > 0 && found->rights[i - 1]->order > right->order; i--)
+        found->rights[i] = found->rights[i - 1];
+    found->rights[i] = right;
+}
+
+static const struct acl_right *chain_of(const struct map *map,
+                                        const struct acl_host *host, struct name name)
+{
+    uint8_t key[ACL_KEY_OCTETS];
+    size_t len = acl_key_write(key, host, name);
+
+    return map_get(map, key, len);
+}
+
+size_t acl_rights_of(const struct acl *acl, const struct acl_host *host,
+                     struct name original, const struct acl_right **out)
+{
+    struct found found = {.rights = out};
+    const struct acl_right *right = chain_of(&acl->exact, host, original);
+
+    for (; right != NULL && found.count < ACL_RIGHTS_MAX; right = right->next)
+        add_found(&found, right);
+    if (acl->patterns.count == 0 || is_beyond_patterns(acl, original))
+        return found.count;
+    for (struct name suffix = original; !name_is_root(suffix);) {
+        suffix = name_parent(suffix);
+        right = chain_of(&acl->patterns, host, suffix);
+        for (; right != NULL; right = right->next) {
+            if (is_pattern_match(right, original))
+                add_found(&found, right);
+        }
+    }
+    return found.count;
+}
+
+/* ---- judgement ------------------------------------------------------------------- */
+
+/* Type ANY, where the operation has it, is no type but all of them. */
+static bool is_type_granted(const struct acl_terms *terms,
+                            const struct acl_question *question)
+{
+    if (question->op == UPDATE_DELETE_NAME || question->op == UPDATE_PREREQ_ANY)
+        return true;
+    for (size_t i = 0; i < terms->type_count; i++) {
+        if (terms->types[i] == question->type)
+            return true;
+    }
+    return false;
+}
+
+/* A primary ignores the deletion of an apex's NS and says NOERROR all the same (A-4),
+ * which would break I3. */
+static bool is_ignored_by_primaries(const struct acl *acl,
+                                    const struct acl_question *question)
+{
+    return question->op == UPDATE_DELETE_RRSET && question->type == TYPE_NS &&
+           is_apex(acl, question->original);
+}
+
+/* values and TTLs of adds only, so that whoever may add may also clean up. */
+static enum reason judge_add(const struct acl_terms *terms,
+                             const struct acl_question *question,
+                             struct acl_answer *answer)
+{
+    uint32_t ttl = question->ttl;
+
+    answer->expected =
+        check_value(&terms->check, question->type, question->rdata, question->from,
+                    question->is_udp, question->now_s, question->arena);
+    if (answer->expected != NULL)
+        return REASON_VALUE_NOT_ALLOWED;
+    if (ttl < terms->ttl_min_s)
+        ttl = terms->ttl_min_s;
+    if (ttl > terms->ttl_max_s)
+        ttl = terms->ttl_max_s;
+    if (ttl != question->ttl && terms->ttl_refuses)
+        return REASON_TTL_NOT_ALLOWED;
+    answer->ttl = ttl;
+    return REASON_PERMITTED;
+}
+
+static struct acl_answer judge_right(const struct acl *acl,
+                                     const struct acl_question *question,
+                                     const struct acl_right *right)
+{
+    const struct acl_terms *terms = right->grant->terms;
+    struct acl_answer answer = {.right = right, .ttl = question->ttl};
+
+    if (!is_type_granted(terms, question))
+        answer.reason = REASON_TYPE_NOT_GRANTED;
+    else if ((terms->ops & (1u << question->op)) == 0 ||
+             is_ignored_by_primaries(acl, question))
+        answer.reason = REASON_OPERATION_NOT_GRANTED;
+    else if (question->op == UPDATE_ADD)
+        answer.reason = judge_add(terms, question, &answer);
+    else
+        answer.reason = REASON_PERMITTED;
+    return answer;
+}
+
+/* How far a right came: name, type, operation, value, TTL. */
+static int stage_of(enum reason reason)
+{
+    static const enum reason stages[] = {
+        REASON_NAME_NOT_GRANTED,  REASON_TYPE_NOT_GRANTED, REASON_OPERATION_NOT_GRANTED,
+        REASON_VALUE_NOT_ALLOWED, REASON_TTL_NOT_ALLOWED,  REASON_PERMITTED,
+    };
+
+    for (size_t i = 0; i < sizeof(stages) / sizeof(*stages); i++) {
+        if (stages[i] == reason)
+            return (int)i;
+    }
+    return -1;
+}
+
+void acl_judge(const struct acl *acl, const struct acl_question *question,
+               struct acl_answer *out)
+{
+    const struct acl_right *rights[ACL_RIGHTS_MAX];
+    size_t count = acl_rights_of(acl, question->host, question->original, rights);
+
+    *out = (struct acl_answer){.reason = REASON_NAME_NOT_GRANTED, .ttl = question->ttl};
+    for (size_t i = 0; i < count && out->reason != REASON_PERMITTED; i++) {
+        struct acl_answer answer = judge_right(acl, question, rights[i]);
+        if (stage_of(answer.reason) > stage_of(out->reason))
+            *out = answer;
+    }
+    /* Which part was missing would tell what exists. */
+    if (out->reason != REASON_PERMITTED && update_op_is_prereq(question->op))
+        out->reason = REASON_PREREQUISITE_NOT_GRANTED;
+}

@@ -1,0 +1,484 @@
+/*
+ * acl_compile: from statements to rights. Each grant is expanded by its hosts, names
+ * and ports; what comes out is checked against the zones, then indexed.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/acl.h"
+#include "policy/acl_index.h"
+
+struct compiler {
+    struct acl *acl;
+    const struct zones *zones;
+    struct diags *diags;
+    struct map above_zones;   /* the proper ancestors of all zones */
+    struct acl_right **tails; /* of the chain that starts at the right of this order */
+    bool *has_right;          /* by host index */
+    const struct acl_grant *grant; /* under way */
+    unsigned told;                 /* warnings given for it: bits of enum told */
+};
+
+/* For every-host one host's warning stands for all: a site has many hosts. */
+enum told {
+    TOLD_STATIC_OWNER = 1 << 0,
+    TOLD_STATIC_WITHOUT_SHADOW = 1 << 1,
+    TOLD_GRANT_TWICE = 1 << 2,
+    TOLD_DEAD_GRANT = 1 << 3,
+    TOLD_BROAD_GRANT = 1 << 4,
+};
+
+static bool is_news(struct compiler *c, enum told what)
+{
+    bool is_new = c->grant->host != NULL || (c->told & what) == 0;
+
+    c->told |= what;
+    return is_new;
+}
+
+/* One owner that a grant comes to for one host. */
+struct expansion {
+    const struct acl_host *host;
+    const struct acl_name_word *word;
+    struct acl_owner owner;
+    struct name name;   /* the owner's, with '*' for pattern labels */
+    struct name anchor; /* of a pattern the tail from its rightmost star on, else name:
+                           where all that it matches lies */
+};
+
+/* ---- credentials ----------------------------------------------------------------- */
+
+static enum result add_credential(struct compiler *c,
+                                  const struct acl_credential *values)
+{
+    char key[NAME_TEXT_OCTETS];
+    char host[NAME_TEXT_OCTETS];
+    const struct acl_credential *other = acl_credential_of(c->acl, values->key_name);
+
+    if (other != NULL) {
+        name_to_text(values->key_name, key);
+        if (other->host == values->host)
+            diags_error(c->diags, values->place, "key-twice",
+                        "key %s is listed twice for this host", key);
+        else
+            diags_error(c->diags, values->place, "key-two-hosts",
+                        "key %s belongs to host %s already: it can speak for one", key,
+                        name_to_text(other->host->name, host));
+        return RES_OK;
+    }
+    struct acl_credential *credential =
+        arena_copy(c->acl->arena, values, sizeof(*values));
+    if (credential == NULL)
+        return RES_EMEM;
+    return map_put(&c->acl->credentials, credential->key_name.octets,
+                   credential->key_name.len, credential);
+}
+
+static enum result add_keys(struct compiler *c, const struct acl_host *host)
+{
+    enum result res = RES_OK;
+
+    /* A host without a `key` line has the key of its own name. */
+    if (host->keys == NULL)
+        return add_credential(c, &(struct acl_credential){.key_name = host->name,
+                                                          .host = host,
+                                                          .not_before_s = INT64_MIN,
+                                                          .not_after_s = INT64_MAX,
+                                                          .place = host->place});
+    for (const struct acl_key_line *line = host->keys; line != NULL && res == RES_OK;
+         line = line->next) {
+        if (line->not_before_s >= line->not_after_s)
+            diags_error(c->diags, line->place, "key-never-valid",
+                        "not-after has to be later than not-before");
+        res = add_credential(
+            c, &(struct acl_credential){.key_name = line->name,
+                                        .host = host,
+                                        .not_before_s = line->not_before_s,
+                                        .not_after_s = line->not_after_s,
+                                        .place = line->place});
+    }
+    return res;
+}
+
+/* ---- what an owner may be -------------------------------------------------------- */
+
+static bool is_pattern(const struct expansion *x)
+{
+    return x->owner.stars != 0;
+}
+
+/* Whether some zone lies below the pattern's plain part. */
+static bool is_above_zone(const struct compiler *c, const struct expansion *x)
+{
+    struct name suffix = name_parent(x->anchor);
+
+    return map_get(&c->above_zones, suffix.octets, suffix.len) != NULL;
+}
+
+/* Whether the plain labels of a pattern alone keep it from matching anything. */
+static bool can_never_match(const struct expansion *x)
+{
+    struct name_buf room;
+
+    return acl_is_closed_to_patterns(
+        acl_pattern_sample(x->name, x->owner.stars, &room));
+}
+
+/* The ACL speaks of originals. True: the owner is where one is written, which is told.
+ */
+static bool is_in_shadow(struct compiler *c, const struct expansion *x)
+{
+    char owner[NAME_TEXT_OCTETS];
+    char text[NAME_TEXT_OCTETS];
+    struct name_buf room;
+    struct name original = {0};
+    const struct shadow *shadow = zones_shadow_at(c->zones, x->anchor);
+    const struct acl_alias *alias =
+        is_pattern(x) ? NULL
+                      : map_get(&c->zones->alias_at, x->name.octets, x->name.len);
+
+    if (alias != NULL)
+        original = alias->original;
+    else if (shadow != NULL &&
+             name_replace_suffix(x->name, shadow->at, shadow->of, &room) == RES_OK)
+        original = name_of(&room);
+    else if (shadow == NULL)
+        return false;
+    diags_error(c->diags, x->word->place, "grant-in-shadow",
+                "%s lies in a shadow: grant the original, %s",
+                name_to_text(x->name, owner),
+                original.octets != NULL ? name_to_text(original, text)
+                                        : "which would be too long");
+    return true;
+}
+
+static void warn_of_binding(struct compiler *c, const struct expansion *x)
+{
+    char text[NAME_TEXT_OCTETS];
+    struct name_buf target;
+
+    if (zones_bind(c->zones, x->anchor, &target) == RES_OK)
+        return;
+    const struct shadow *shadow = zones_shadow_of(c->zones, x->anchor);
+    if (shadow != NULL && !name_equal(shadow->of, x->anchor)) {
+        if (is_news(c, TOLD_DEAD_GRANT))
+            diags_warn(c->diags, x->word->place, "dead-grant",
+                       "%s cannot be written: an alias has taken its target, or that "
+                       "would be too long",
+                       name_to_text(x->name, text));
+        return;
+    }
+    if (is_news(c, TOLD_STATIC_WITHOUT_SHADOW))
+        diags_warn(c->diags, x->word->place, "static-without-shadow",
+                   "%s lies in a static zone and no shadow stands in for it",
+                   name_to_text(x->name, text));
+}
+
+/* Whether the owner in a static zone makes a right. */
+static bool check_static(struct compiler *c, const struct expansion *x)
+{
+    char text[NAME_TEXT_OCTETS];
+
+    if (!is_pattern(x) && zones_exact(c->zones, x->name) != NULL) {
+        diags_error(c->diags, x->word->place, "grant-at-static-apex",
+                    "%s is the apex of a static zone, which cannot have the CNAME that "
+                    "this would need",
+                    name_to_text(x->name, text));
+        return false;
+    }
+    if (c->grant->profile->owner_is_name && is_news(c, TOLD_STATIC_OWNER))
+        diags_warn(c->diags, x->word->place, "static-owner",
+                   "%s lies in a static zone: the CNAME that `%s` needs there excludes "
+                   "all other data at the name",
+                   name_to_text(x->name, text), c->grant->profile->name);
+    warn_of_binding(c, x);
+    return true;
+}
+
+static bool is_broad_word(const struct compiler *c, const struct expansion *x)
+{
+    const struct acl_template *template = &x->word->template;
+
+    for (size_t i = 0; c->grant->terms->is_broad && i < template->count; i++) {
+        if (template->pieces[i].kind == ACL_PIECE_STAR ||
+            template->pieces[i].kind == ACL_PIECE_SUBTREE)
+            return true;
+    }
+    return false;
+}
+
+static bool is_alive(struct compiler *c, const struct expansion *x)
+{
+    char text[NAME_TEXT_OCTETS];
+
+    if (is_pattern(x) && can_never_match(x)) {
+        if (is_news(c, TOLD_DEAD_GRANT))
+            diags_warn(c->diags, x->word->place, "dead-grant",
+                       "%s grants nothing: no pattern matches a name with a `*` or "
+                       "_validation-persist label",
+                       name_to_text(x->name, text));
+        return false;
+    }
+    if (zones_find(c->zones, x->anchor) != NULL ||
+        (is_pattern(x) && is_above_zone(c, x)))
+        return true;
+    /* every-host is for those whom it fits. */
+    if (c->grant->host != NULL)
+        diags_warn(c->diags, x->word->place, "dead-grant",
+                   "%s lies in no configured zone: this grants nothing",
+                   name_to_text(x->name, text));
+    return false;
+}
+
+/* Whether the expansion makes a right. Errors and warnings are told. */
+static bool check_owner(struct compiler *c, const struct expansion *x)
+{
+    char text[NAME_TEXT_OCTETS];
+    const struct zone *zone = zones_find(c->zones, x->anchor);
+
+    if (!is_alive(c, x))
+        return false;
+    if (zone != NULL && zone->is_dynamic && is_in_shadow(c, x))
+        return false;
+    if (zone != NULL && !zone->is_dynamic && !check_static(c, x))
+        return false;
+    if (is_broad_word(c, x) && is_news(c, TOLD_BROAD_GRANT))
+        diags_warn(c->diags, x->word->place, "broad-grant",
+                   "this reaches every name of the form %s",
+                   name_to_text(x->name, text));
+    return true;
+}
+
+/* ---- rights ---------------------------------------------------------------------- */
+
+static bool is_same_terms(const struct acl_terms *a, const struct acl_terms *b)
+{
+    if (a == b)
+        return true;
+    return a->type_count == b->type_count &&
+           memcmp(a->types, b->types, a->type_count * sizeof(*a->types)) == 0 &&
+           a->ops == b->ops && a->ttl_refuses == b->ttl_refuses &&
+           a->max_records == b->max_records && a->ttl_min_s == b->ttl_min_s &&
+           a->ttl_max_s == b->ttl_max_s && a->check.kind == b->check.kind &&
+           (a->check.text == b->check.text ||
+            (a->check.text != NULL && b->check.text != NULL &&
+             strcmp(a->check.text, b->check.text) == 0));
+}
+
+/* Looks through the head of the chain only: beyond ACL_RIGHTS_MAX nothing counts, and
+ * a file that says one thing a million times must not take a million squared. */
+static void warn_if_twice(struct compiler *c, const struct acl_right *head,
+                          const struct acl_right *right, struct place place)
+{
+    char text[NAME_TEXT_OCTETS];
+    const struct acl_right *other = head;
+
+    for (unsigned i = 0; i < ACL_RIGHTS_MAX && other != NULL;
+         i++, other = other->next) {
+        if (other->stars != right->stars || other->is_subtree != right->is_subtree ||
+            !name_equal(other->owner, right->owner) ||
+            !is_same_terms(other->grant->terms, right->grant->terms))
+            continue;
+        if (is_news(c, TOLD_GRANT_TWICE))
+            diags_warn(c->diags, place, "grant-twice",
+                       "this grants %s what %s:%u grants it already",
+                       name_to_text(right->host->name, text), other->grant->place.file,
+                       other->grant->place.line);
+        return;
+    }
+}
+
+/* Appends right to the chain of its key, in file order. The key's octets stay. */
+static enum result index_right(struct compiler *c, struct map *map, const uint8_t *key,
+                               size_t len, struct acl_right *right, struct place place)
+{
+    struct acl_right *head = map_get(map, key, len);
+
+    if (head == NULL) {
+        c->tails[right->order] = right;
+        return map_put(map, key, len, right);
+    }
+    warn_if_twice(c, head, right, place);
+    c->tails[head->order]->next = right;
+    c->tails[head->order] = right;
+    return RES_OK;
+}
+
+/* The right and behind it its key, in one piece: a site may have a million. */
+static enum result add_right(struct compiler *c, const struct expansion *x)
+{
+    struct acl *acl = c->acl;
+    struct acl_right *right =
+        arena_alloc(acl->arena, sizeof(*right) + ACL_KEY_HOST_OCTETS + x->name.len);
+
+    if (right == NULL)
+        return RES_EMEM;
+    uint8_t *key = (uint8_t *)(right + 1);
+    size_t key_len = acl_key_write(key, x->host, x->name);
+    *right = (struct acl_right){
+        .host = x->host,
+        .grant = c->grant,
+        .owner = {.octets = key + ACL_KEY_HOST_OCTETS, .len = x->name.len},
+        .stars = x->owner.stars,
+        .is_subtree = x->owner.is_subtree,
+        .order = (uint32_t)acl->right_count,
+    };
+    acl->rights[acl->right_count++] = right;
+    c->has_right[x->host->index] = true;
+    if (!is_pattern(x))
+        return index_right(c, &acl->exact, key, key_len, right, x->word->place);
+
+    uint8_t suffix_key[ACL_KEY_OCTETS];
+    key_len = acl_key_write(suffix_key, x->host, name_parent(x->anchor));
+    key = arena_copy(acl->arena, suffix_key, key_len);
+    if (key == NULL)
+        return RES_EMEM;
+    return index_right(c, &acl->patterns, key, key_len, right, x->word->place);
+}
+
+static enum result expand_word(struct compiler *c, const struct acl_host *host,
+                               const struct acl_name_word *word,
+                               const struct acl_port_word *port)
+{
+    char text[NAME_TEXT_OCTETS];
+    struct expansion x = {.host = host, .word = word};
+    struct acl_fill fill = {.word = &word->template, .host = host->name};
+
+    if (port != NULL) {
+        fill.port = port->port;
+        fill.proto = port->proto;
+    }
+    enum result res = acl_template_fill(&c->grant->profile->owner, &fill, &x.owner);
+    if (res == RES_ERANGE) {
+        diags_error(c->diags, word->place, "owner-too-long",
+                    "%s makes an owner of over 255 octets for host %s", word->text,
+                    name_to_text(host->name, text));
+        return RES_OK;
+    }
+    if (res != RES_OK)
+        return res;
+    x.name = name_of(&x.owner.name);
+    x.anchor = acl_pattern_tail(x.name, x.owner.stars);
+    return check_owner(c, &x) ? add_right(c, &x) : RES_OK;
+}
+
+static enum result expand_for_host(struct compiler *c, const struct acl_host *host)
+{
+    const struct acl_grant *grant = c->grant;
+    enum result res = RES_OK;
+
+    for (size_t i = 0; i < grant->name_count && res == RES_OK; i++) {
+        if (grant->port_count == 0)
+            res = expand_word(c, host, &grant->names[i], NULL);
+        for (size_t j = 0; j < grant->port_count && res == RES_OK; j++)
+            res = expand_word(c, host, &grant->names[i], &grant->ports[j]);
+    }
+    return res;
+}
+
+static enum result expand_grants(struct compiler *c)
+{
+    const struct acl_source *source = c->acl->source;
+    enum result res = RES_OK;
+
+    for (c->grant = source->grants; c->grant != NULL && res == RES_OK;
+         c->grant = c->grant->next) {
+        c->told = 0;
+        if (c->grant->host != NULL)
+            res = expand_for_host(c, c->grant->host);
+        for (size_t i = 0;
+             c->grant->host == NULL && i < source->host_count && res == RES_OK; i++)
+            res = expand_for_host(c, source->hosts[i]);
+    }
+    return res;
+}
+
+/* ---- the whole ------------------------------------------------------------------- */
+
+/* How many rights there can be; SIZE_MAX: more than their order has room for. */
+static size_t count_expansions(const struct acl_source *source)
+{
+    size_t total = 0;
+
+    for (const struct acl_grant *grant = source->grants; grant != NULL;
+         grant = grant->next) {
+        size_t hosts = grant->host != NULL ? 1 : source->host_count;
+        size_t ports = grant->port_count > 0 ? grant->port_count : 1;
+        size_t each;
+        if (__builtin_mul_overflow(hosts, grant->name_count, &each) ||
+            __builtin_mul_overflow(each, ports, &each) ||
+            __builtin_add_overflow(total, each, &total) || total >= UINT32_MAX)
+            return SIZE_MAX;
+    }
+    return total;
+}
+
+static enum result note_above_zones(struct compiler *c)
+{
+    for (size_t i = 0; i < c->zones->count; i++) {
+        struct name name = c->zones->all[i].name;
+        while (!name_is_root(name)) {
+            name = name_parent(name);
+            enum result res =
+                map_put(&c->above_zones, name.octets, name.len, &c->zones->all[i]);
+            if (res == RES_EEXISTS) /* and so are all above it */
+                break;
+            if (res != RES_OK)
+                return res;
+        }
+    }
+    return RES_OK;
+}
+
+static void warn_of_idle_hosts(struct compiler *c)
+{
+    char text[NAME_TEXT_OCTETS];
+    const struct acl_source *source = c->acl->source;
+
+    for (size_t i = 0; i < source->host_count; i++) {
+        if (!c->has_right[i])
+            diags_warn(c->diags, source->hosts[i]->place, "host-without-grant",
+                       "host %s may do nothing",
+                       name_to_text(source->hosts[i]->name, text));
+    }
+}
+
+static enum result compile(struct compiler *c)
+{
+    const struct acl_source *source = c->acl->source;
+    enum result res = note_above_zones(c);
+
+    for (size_t i = 0; i < source->host_count && res == RES_OK; i++)
+        res = add_keys(c, source->hosts[i]);
+    if (res == RES_OK)
+        res = expand_grants(c);
+    if (res != RES_OK)
+        return res;
+    warn_of_idle_hosts(c);
+    return acl_warn_of_shared_deletes(c->acl, c->diags);
+}
+
+enum result acl_compile(const struct acl_source *source, const struct zones *zones,
+                        struct arena *arena, struct diags *diags, struct acl *out)
+{
+    size_t room = count_expansions(source);
+    size_t errors = diags->errors;
+    enum result res = RES_EMEM;
+    struct compiler c = {.acl = out, .zones = zones, .diags = diags};
+
+    *out = (struct acl){.arena = arena, .source = source, .zones = zones};
+    if (room == SIZE_MAX)
+        return RES_EMEM;
+    out->rights = arena_array(arena, room, sizeof(struct acl_right *));
+    c.tails = calloc(room + 1, sizeof(struct acl_right *));
+    c.has_right = calloc(source->host_count + 1, sizeof(bool));
+    if (out->rights != NULL && c.tails != NULL && c.has_right != NULL)
+        res = compile(&c);
+    free(c.tails);
+    free(c.has_right);
+    map_fini(&c.above_zones);
+    if (res != RES_OK)
+        return res;
+    return diags->errors == errors ? RES_OK : RES_EFORMAT;
+}

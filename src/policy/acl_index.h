@@ -1,0 +1,50 @@
+/*
+ * How rights are keyed: the host's index, then a name; and what of patterns both the
+ * look-up (acl.c) and the compiler (acl_compile.c, acl_deleters.c) want. Floor 2,
+ * nobody else's business.
+ */
+#ifndef TSIGATE_POLICY_ACL_INDEX_H
+#define TSIGATE_POLICY_ACL_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "policy/acl.h"
+
+#define ACL_KEY_HOST_OCTETS sizeof(uint32_t)
+#define ACL_KEY_OCTETS      (ACL_KEY_HOST_OCTETS + LIMIT_NAME_OCTETS)
+
+/* Writes the key to octets, which hold ACL_KEY_OCTETS (or just what name needs), and
+ * gives its length. The name stands in it from ACL_KEY_HOST_OCTETS on. */
+static inline size_t acl_key_write(uint8_t *octets, const struct acl_host *host,
+                                   struct name name)
+{
+    uint32_t index = (uint32_t)host->index;
+
+    memcpy(octets, &index, ACL_KEY_HOST_OCTETS);
+    memcpy(octets + ACL_KEY_HOST_OCTETS, name.octets, name.len);
+    return ACL_KEY_HOST_OCTETS + name.len;
+}
+
+/* The pattern's tail from its rightmost star on. */
+static inline struct name acl_pattern_tail(struct name owner, uint64_t stars)
+{
+    for (; stars > 1; stars >>= 1)
+        owner = name_parent(owner);
+    return owner;
+}
+
+/* Whether no pattern may match name, whatever it says: a `*` label (A-6) or
+ * _validation-persist, under which one write authorises an account for good (A-5). */
+bool acl_is_closed_to_patterns(struct name name) MUST_CHECK;
+/* A name that the pattern reaches: `x` in place of each star. A view of room. */
+struct name acl_pattern_sample(struct name owner, uint64_t stars,
+                               struct name_buf *room) NONNULL;
+
+/* Warnings `shared-delete`. RES_EMEM. */
+enum result acl_warn_of_shared_deletes(const struct acl *acl,
+                                       struct diags *diags) MUST_CHECK NONNULL;
+
+#endif

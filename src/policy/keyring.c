@@ -1,0 +1,256 @@
+#include "policy/keyring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Joins keys and hosts: the state of one keyring_build. */
+struct joining {
+    struct keyring *ring;
+    const struct acl *acl;
+    struct name gateway_name;
+    struct diags *diags;
+    struct map secrets; /* struct print by its octets */
+    struct print *prints;
+    size_t print_count;
+};
+
+/*
+ * What tells equal secrets without holding any: a MAC under the secret over a constant,
+ * with one algorithm for all. Secrets that are equal for HMAC (RFC 2104 pads with
+ * zeros) have one print.
+ */
+struct print {
+    uint8_t octets[LIMIT_MAC_OCTETS];
+    const struct key *key; /* the first that has it */
+};
+
+static enum result make_print(const struct secret *secret, struct print *out)
+{
+    static const uint8_t constant[] = "tsigate: which secret is this?";
+    struct hmac *hmac = NULL;
+    enum result res = hmac_new(HMAC_SHA256, secret, &hmac);
+
+    if (res == RES_OK)
+        res = hmac_start(hmac);
+    if (res == RES_OK)
+        res = hmac_add(hmac, constant, sizeof(constant));
+    if (res == RES_OK)
+        res = hmac_finish(hmac, out->octets);
+    if (hmac != NULL)
+        hmac_free(&hmac);
+    return res;
+}
+
+static bool is_gateway(const struct joining *j, struct name name)
+{
+    return j->gateway_name.octets != NULL && name_equal(name, j->gateway_name);
+}
+
+static const struct acl_host *host_of(const struct key *key)
+{
+    return key->credential != NULL ? key->credential->host : NULL;
+}
+
+static void tell_same_secret(struct joining *j, const struct key *key,
+                             const struct key *other)
+{
+    char text[NAME_TEXT_OCTETS];
+    char other_text[NAME_TEXT_OCTETS];
+
+    name_to_text(key->name, text);
+    name_to_text(other->name, other_text);
+    if (host_of(key) != host_of(other))
+        diags_error(j->diags, key->place, "secret-two-hosts",
+                    "key %s has the secret of key %s (%s:%u), which is another's: "
+                    "who knows one can sign as both",
+                    text, other_text, other->place.file, other->place.line);
+    else
+        diags_warn(j->diags, key->place, "secret-twice",
+                   "key %s has the secret of key %s (%s:%u): a rotation that changes "
+                   "nothing",
+                   text, other_text, other->place.file, other->place.line);
+}
+
+/* One secret stands for one host. Keys of no host cannot do anything, and do not
+ * count. */
+static enum result check_secret(struct joining *j, const struct key *key,
+                                const struct secret *secret)
+{
+    struct print *print = &j->prints[j->print_count];
+
+    if (key->credential == NULL && !is_gateway(j, key->name))
+        return RES_OK;
+    enum result res = make_print(secret, print);
+    if (res != RES_OK)
+        return res;
+    print->key = key;
+    res = map_put(&j->secrets, print->octets, sizeof(print->octets), print);
+    if (res == RES_OK) {
+        j->print_count++;
+    } else if (res == RES_EEXISTS) {
+        const struct print *first =
+            map_get(&j->secrets, print->octets, sizeof(print->octets));
+        tell_same_secret(j, key, first->key);
+        res = RES_OK;
+    }
+    return res;
+}
+
+static enum result tell_twice(struct joining *j, const struct keyfile_key *from,
+                              const struct key *other)
+{
+    char text[NAME_TEXT_OCTETS];
+
+    diags_error(j->diags, from->place, "key-twice", "key %s is in %s:%u already",
+                name_to_text(from->name, text), other->place.file, other->place.line);
+    return RES_OK;
+}
+
+static void warn_if_hostless(struct joining *j, const struct key *key)
+{
+    char text[NAME_TEXT_OCTETS];
+
+    if (key->credential == NULL)
+        diags_warn(
+            j->diags, key->place, "key-without-host",
+            "no host of the ACL has key %s: whoever signs with it may do nothing",
+            name_to_text(key->name, text));
+}
+
+static enum result add_client_key(struct joining *j, struct key *key)
+{
+    struct key *own = arena_copy(j->ring->arena, key, sizeof(*key));
+
+    if (own == NULL)
+        return RES_EMEM;
+    enum result res = map_put(&j->ring->by_name, own->name.octets, own->name.len, own);
+    if (res == RES_OK)
+        key->hmac = NULL; /* the ring's now */
+    return res;
+}
+
+static enum result add_key(struct joining *j, struct keyfile_key *from)
+{
+    struct key key = {.name = from->name, .place = from->place};
+    const struct key *other = map_get(&j->ring->by_name, key.name.octets, key.name.len);
+
+    if (is_gateway(j, key.name) && j->ring->gateway.hmac != NULL)
+        other = &j->ring->gateway;
+    if (other != NULL)
+        return tell_twice(j, from, other);
+
+    enum result res = hmac_new(from->algorithm, &from->secret, &key.hmac);
+    if (res != RES_OK)
+        return res;
+    if (is_gateway(j, key.name)) {
+        j->ring->gateway = key;
+        return check_secret(j, &j->ring->gateway, &from->secret);
+    }
+    key.credential = acl_credential_of(j->acl, key.name);
+    res = add_client_key(j, &key);
+    if (key.hmac != NULL)
+        hmac_free(&key.hmac);
+    if (res != RES_OK)
+        return res;
+    const struct key *own = keyring_find(j->ring, from->name);
+    warn_if_hostless(j, own);
+    return check_secret(j, own, &from->secret);
+}
+
+/* U-10: the gateway's own key is for the primary alone. */
+static void check_gateway(struct joining *j, struct place place)
+{
+    char text[NAME_TEXT_OCTETS];
+
+    if (j->gateway_name.octets == NULL)
+        return;
+    name_to_text(j->gateway_name, text);
+    const struct acl_credential *claim = acl_credential_of(j->acl, j->gateway_name);
+    if (claim != NULL)
+        diags_error(j->diags, claim->place, "gateway-key-claimed",
+                    "%s is the gateway's own key and no host's", text);
+    if (j->ring->gateway.hmac == NULL)
+        diags_error(j->diags, place, "gateway-key-missing",
+                    "no key file holds the gateway's key %s", text);
+}
+
+static void warn_if_fileless(struct joining *j, struct name name, struct place place)
+{
+    char text[NAME_TEXT_OCTETS];
+
+    if (!is_gateway(j, name) && keyring_find(j->ring, name) == NULL)
+        diags_warn(j->diags, place, "key-without-file",
+                   "no key file holds %s: nobody can sign with it",
+                   name_to_text(name, text));
+}
+
+/* In the ACL's order, so that the list reads like the file. */
+static void check_files(struct joining *j)
+{
+    const struct acl_source *source = j->acl->source;
+
+    for (size_t i = 0; i < source->host_count; i++) {
+        const struct acl_host *host = source->hosts[i];
+        if (host->keys == NULL)
+            warn_if_fileless(j, host->name, host->place);
+        for (const struct acl_key_line *line = host->keys; line != NULL;
+             line = line->next)
+            warn_if_fileless(j, line->name, line->place);
+    }
+}
+
+static enum result join(struct joining *j, struct keyfile_key *keys,
+                        struct place gateway_place)
+{
+    for (struct keyfile_key *key = keys; key != NULL; key = key->next) {
+        enum result res = add_key(j, key);
+        secret_free(&key->secret);
+        if (res != RES_OK)
+            return res;
+    }
+    check_gateway(j, gateway_place);
+    check_files(j);
+    return RES_OK;
+}
+
+enum result keyring_build(struct keyfile_key *keys, const struct acl *acl,
+                          struct name gateway_name, struct place gateway_place,
+                          struct arena *arena, struct diags *diags, struct keyring *out)
+{
+    struct joining j = {
+        .ring = out, .acl = acl, .gateway_name = gateway_name, .diags = diags};
+    size_t errors = diags->errors;
+    size_t count = 1; /* the last print made may turn out to be none of its own */
+
+    *out = (struct keyring){.arena = arena};
+    for (const struct keyfile_key *key = keys; key != NULL; key = key->next)
+        count++;
+    j.prints = calloc(count, sizeof(*j.prints));
+    if (j.prints == NULL)
+        return RES_EMEM;
+    enum result res = join(&j, keys, gateway_place);
+    map_fini(&j.secrets);
+    free(j.prints);
+    if (res != RES_OK)
+        return res;
+    return diags->errors == errors ? RES_OK : RES_EFORMAT;
+}
+
+void keyring_fini(struct keyring *keyring)
+{
+    size_t cursor = 0;
+
+    for (struct key *key = map_next(&keyring->by_name, &cursor); key != NULL;
+         key = map_next(&keyring->by_name, &cursor)) {
+        if (key->hmac != NULL)
+            hmac_free(&key->hmac);
+    }
+    if (keyring->gateway.hmac != NULL)
+        hmac_free(&keyring->gateway.hmac);
+    map_fini(&keyring->by_name);
+}
+
+const struct key *keyring_find(const struct keyring *keyring, struct name name)
+{
+    return map_get(&keyring->by_name, name.octets, name.len);
+}
