@@ -351,9 +351,7 @@ static enum result decode(const struct grammar *grammar, const struct wire_msg *
     if (grammar->check != NULL &&
         !grammar->check(reader_of(msg->octets + rr->rdata_at, rr->rdata_len)))
         return RES_EFORMAT;
-    /* Names grow when they are written out: two of them in 65,535 octets may not fit.
-     */
-    return w->failed || w->len > UINT16_MAX ? RES_EFORMAT : RES_OK;
+    return RES_OK;
 }
 
 /* A name of two octets (a pointer) may stand for one of 255; SOA has two. */
@@ -384,6 +382,7 @@ enum result rdata_decode(const struct wire_msg *msg, const struct wire_rr *rr,
         return RES_EMEM;
     struct writer w = writer_of(octets, room);
     enum result res = decode(grammar, msg, rr, &w);
+    /* Names grow when they are written out, and RDLENGTH has 16 bits. */
     if (res == RES_OK && (w.failed || w.len > UINT16_MAX))
         res = RES_EFORMAT;
     *out = (struct rdata){.octets = octets, .len = res == RES_OK ? (uint16_t)w.len : 0};

@@ -260,6 +260,37 @@ static enum result generic_from_text(const char *text, struct writer *w)
     return w->len == want ? RES_OK : RES_EFORMAT;
 }
 
+/* How many words stand before the hexadecimal digits; 0: the type has none. */
+static unsigned words_before_hex(uint16_t type)
+{
+    switch (type) {
+    case TYPE_CDS:
+    case TYPE_DS:
+    case TYPE_SMIMEA:
+    case TYPE_TLSA:
+    case TYPE_ZONEMD:
+        return 3;
+    case TYPE_SSHFP:
+        return 2;
+    }
+    return 0;
+}
+
+/* ldns reads an odd number of digits as if there were one more. */
+static bool has_whole_octets(uint16_t type, const char *text)
+{
+    unsigned words = words_before_hex(type);
+    size_t digits = 0;
+
+    if (words == 0)
+        return true;
+    for (; words > 0; words--)
+        text = skip_blanks(text + strcspn(text, " \t"));
+    for (; *text != '\0'; text++)
+        digits += hex_value(*text) >= 0 ? 1 : 0;
+    return digits % 2 == 0;
+}
+
 static enum result ldns_from_text(uint16_t type, const char *text, struct arena *arena,
                                   struct writer *w)
 {
@@ -314,6 +345,8 @@ enum result rdata_from_text(uint16_t type, const char *text, struct arena *arena
         res = generic_from_text(text + 2, &w);
     else if (type == TYPE_TXT)
         res = txt_from_text(text, &w);
+    else if (!has_whole_octets(type, text))
+        res = RES_EFORMAT;
     else
         res = ldns_from_text(type, text, arena, &w);
     if (res != RES_OK)
