@@ -1,0 +1,285 @@
+#include "conf/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/map.h"
+
+static struct place place_of(struct place place, const char *path)
+{
+    return place.file != NULL ? place : (struct place){.file = path};
+}
+
+/* Without O_NONBLOCK a FIFO would hold the program up before fstat can refuse it. */
+static enum result open_file(const char *path, struct place place, struct diags *diags,
+                             int *out_fd, struct stat *out_stat)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, out_stat) != 0) {
+        diags_error(diags, place, errno == ENOENT ? "file-missing" : "file-unreadable",
+                    "%s: %s", path, strerror(errno));
+    } else if (!S_ISREG(out_stat->st_mode)) {
+        diags_error(diags, place, "file-not-regular", "%s: not a regular file", path);
+    } else {
+        *out_fd = fd;
+        return RES_OK;
+    }
+    if (fd >= 0)
+        close(fd);
+    return RES_EIO;
+}
+
+/* Up to capacity octets; -1: errno tells. */
+static ssize_t read_all(int fd, char *chars, size_t capacity)
+{
+    size_t len = 0;
+    while (len < capacity) {
+        ssize_t n = read(fd, chars + len, capacity - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        len += (size_t)n;
+    }
+    return (ssize_t)len;
+}
+
+/* One octet more than there should be tells a file that grows; and there is never a
+ * second, smaller copy of a secret that nobody zeroes. */
+static enum result read_text(int fd, size_t size, const char *path, struct place place,
+                             struct diags *diags, struct file_text *out)
+{
+    out->path = path;
+    out->chars = malloc(size + 1);
+    if (out->chars == NULL)
+        return RES_EMEM;
+    ssize_t len = read_all(fd, out->chars, size + 1);
+    if (len >= 0 && (size_t)len <= size) {
+        out->len = (size_t)len;
+        out->chars[len] = '\0';
+        return RES_OK;
+    }
+    if (len < 0) {
+        diags_error(diags, place, "file-unreadable", "%s: %s", path, strerror(errno));
+    } else {
+        diags_error(diags, place, "file-unreadable", "%s: it grew while it was read",
+                    path);
+    }
+    out->len = size + 1;
+    file_text_free(out);
+    return RES_EIO;
+}
+
+/* O-3: on what was opened, so that nobody can exchange it in between. */
+static enum result check_secrecy(const struct stat *stat, uid_t owner, const char *path,
+                                 struct place place, struct diags *diags)
+{
+    enum result result = RES_OK;
+    if (stat->st_uid != 0 && stat->st_uid != owner) {
+        diags_error(diags, place, "file-owner",
+                    "%s: it belongs to uid %lu, who could change the keys: chown it to "
+                    "root or uid %lu",
+                    path, (unsigned long)stat->st_uid, (unsigned long)owner);
+        result = RES_EMISMATCH;
+    }
+    if ((stat->st_mode & (S_IWGRP | S_IWOTH | S_IROTH)) != 0) {
+        diags_error(diags, place, "file-mode",
+                    "%s: mode %04o lets others %s: chmod g-w,o-rwx it", path,
+                    (unsigned)(stat->st_mode & 07777),
+                    (stat->st_mode & S_IROTH) != 0 ? "read the secrets"
+                                                   : "write the keys");
+        result = RES_EMISMATCH;
+    }
+    return result;
+}
+
+struct reading {
+    const char *path;
+    size_t limit;
+    struct place place;
+    struct diags *diags;
+    bool is_secret;
+    uid_t owner;
+};
+
+static enum result read_file(const struct reading *reading, struct file_text *out)
+{
+    struct place place = place_of(reading->place, reading->path);
+    struct stat stat;
+    int fd = -1;
+    *out = (struct file_text){.path = reading->path};
+    enum result result = open_file(reading->path, place, reading->diags, &fd, &stat);
+    if (result != RES_OK)
+        return result;
+    if (reading->is_secret) {
+        result =
+            check_secrecy(&stat, reading->owner, reading->path, place, reading->diags);
+    }
+    if (result == RES_OK && (uintmax_t)stat.st_size > reading->limit) {
+        diags_error(reading->diags, place, "file-too-large",
+                    "%s: %jd octets; the limit is %zu", reading->path,
+                    (intmax_t)stat.st_size, reading->limit);
+        result = RES_ERANGE;
+    }
+    if (result == RES_OK) {
+        result = read_text(fd, (size_t)stat.st_size, reading->path, place,
+                           reading->diags, out);
+    }
+    close(fd);
+    return result;
+}
+
+enum result file_read(const char *path, size_t limit, struct place place,
+                      struct diags *diags, struct file_text *out)
+{
+    struct reading reading = {
+        .path = path, .limit = limit, .place = place, .diags = diags};
+    return read_file(&reading, out);
+}
+
+enum result file_read_secret(const char *path, size_t limit, uid_t owner,
+                             struct place place, struct diags *diags,
+                             struct file_text *out)
+{
+    struct reading reading = {
+        .path = path,
+        .limit = limit,
+        .place = place,
+        .diags = diags,
+        .is_secret = true,
+        .owner = owner,
+    };
+    return read_file(&reading, out);
+}
+
+void file_text_free(struct file_text *text)
+{
+    if (text->chars != NULL) {
+        explicit_bzero(text->chars, text->len);
+        free(text->chars);
+    }
+    *text = (struct file_text){0};
+}
+
+/* ---- lists of files -----------------------------------------------------------------
+ */
+
+/* "./" and doubled slashes go, so that one file has one spelling. */
+static void tidy_path(char *path)
+{
+    char *to = path;
+    for (const char *from = path; *from != '\0';) {
+        bool at_start = from == path || from[-1] == '/';
+        if (at_start && from[0] == '.' && from[1] == '/')
+            from += 2;
+        else if (*from == '/' && from != path && from[-1] == '/')
+            from++;
+        else
+            *to++ = *from++;
+    }
+    *to = '\0';
+}
+
+const char *file_path_from(const char *base, const char *path, struct arena *arena)
+{
+    const char *slash = strrchr(base, '/');
+    char *joined = NULL;
+    if (path[0] == '/' || slash == NULL)
+        joined = arena_string(arena, path);
+    else
+        joined = arena_printf(arena, "%.*s/%s", (int)(slash - base), base, path);
+    if (joined != NULL)
+        tidy_path(joined);
+    return joined;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The paths that the list does not have yet. */
+static enum result append_paths(struct file_list *list, char **paths, size_t count,
+                                struct arena *arena)
+{
+    struct map known;
+    enum result result = RES_OK;
+    map_init(&known);
+    const char **all = arena_array(arena, list->count + count, sizeof(*all));
+    if (all == NULL)
+        return RES_EMEM;
+    size_t n = 0;
+    for (size_t i = 0; result == RES_OK && i < list->count + count; i++) {
+        const char *path = i < list->count
+                               ? list->paths[i]
+                               : arena_string(arena, paths[i - list->count]);
+        result =
+            path == NULL ? RES_EMEM : map_put(&known, path, strlen(path), (void *)path);
+        if (result == RES_OK)
+            all[n++] = path;
+        result = result == RES_EEXISTS ? RES_OK : result;
+    }
+    map_fini(&known);
+    if (result == RES_OK)
+        *list = (struct file_list){all, n};
+    return result;
+}
+
+static enum result add_plain(struct file_list *list, const char *path,
+                             struct place place, struct arena *arena,
+                             struct diags *diags)
+{
+    struct stat stat_buf;
+    if (stat(path, &stat_buf) != 0) {
+        diags_error(diags, place, errno == ENOENT ? "file-missing" : "file-unreadable",
+                    "%s: %s", path, strerror(errno));
+        return RES_EIO;
+    }
+    char *paths[] = {(char *)path};
+    return append_paths(list, paths, 1, arena);
+}
+
+/* A folder that cannot be read must not look like one without files. */
+static int is_fatal(const char *folder, int error)
+{
+    (void)folder;
+    return error != ENOENT && error != ENOTDIR;
+}
+
+enum result file_list_add(struct file_list *list, const char *pattern,
+                          struct place place, struct arena *arena, struct diags *diags)
+{
+    if (strpbrk(pattern, "*?[") == NULL)
+        return add_plain(list, pattern, place, arena, diags);
+    glob_t found = {0};
+    enum result result = RES_OK;
+    switch (glob(pattern, GLOB_NOSORT, is_fatal, &found)) {
+    case 0:
+        qsort(found.gl_pathv, found.gl_pathc, sizeof(char *), compare_paths);
+        result = append_paths(list, found.gl_pathv, found.gl_pathc, arena);
+        break;
+    case GLOB_NOMATCH:
+        diags_warn(diags, place, "pattern-without-match", "%s: no file matches",
+                   pattern);
+        break;
+    case GLOB_NOSPACE:
+        result = RES_EMEM;
+        break;
+    default:
+        diags_error(diags, place, "file-unreadable",
+                    "%s: a folder of it cannot be read", pattern);
+        result = RES_EIO;
+    }
+    globfree(&found);
+    return result;
+}
