@@ -58,6 +58,9 @@ _Static_assert(LIMIT_HEADER_OCTETS + LIMIT_TSIG_RR_OCTETS + 11 <=
 #define LIMIT_KEY_FILE_OCTETS    (64 * 1024 * 1024)
 #define LIMIT_ACL_FILE_OCTETS    (512 * 1024 * 1024)
 #define LIMIT_MATCH_VALUE_OCTETS 512  /* what `check match` looks at */
+#define LIMIT_REGEX_OCTETS       256  /* of `check match`, as written */
+#define LIMIT_REGEX_COUNTS       512  /* sum of its {N,M} bounds: memory of regcomp(3) */
+#define LIMIT_PROFILE_OCTETS     63   /* a profile's name */
 #define LIMIT_DIAGNOSTICS        1000 /* errors listed; the rest are counted */
 #define LIMIT_PATH_OCTETS        4096
 

@@ -62,7 +62,8 @@ struct acl_fill {
     const char *proto; /* "tcp", "udp", "sctp"; NULL: none */
 };
 
-/* RES_ERANGE: the owner is over 255 octets, or a star stands behind label 63. */
+/* RES_ERANGE: the owner is over 255 octets, or a star stands behind label 63. RES_EBUG:
+ * a hole without what fills it. */
 enum result acl_template_fill(const struct acl_template *owner,
                               const struct acl_fill *fill,
                               struct acl_owner *out) MUST_CHECK NONNULL;
@@ -172,9 +173,11 @@ struct acl_grant {
     const struct acl_host *host; /* NULL: every host */
     const struct acl_profile *profile;
     const struct acl_terms *terms; /* the profile's, or with the options applied */
-    struct acl_name_word *names;
+    struct acl_name_word *names;   /* at least one: where the profile has no {name} and
+                                      the grant no words, an empty template */
     size_t name_count;
-    struct acl_port_word *ports;
+    struct acl_port_word *ports; /* at least one where the profile wants_port, else none
+                                  */
     size_t port_count;
     struct place place;
     struct acl_grant *next;
@@ -199,6 +202,7 @@ struct acl_source {
     struct acl_grant *grants, *last_grant;
     size_t grant_count;
     struct acl_alias *aliases, *last_alias;
+    struct acl_regex *regexes; /* private: what acl_source_fini has to free */
 };
 
 void acl_source_init(struct acl_source *source) NONNULL;

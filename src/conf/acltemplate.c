@@ -1,0 +1,353 @@
+#include "conf/aclparse.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+
+/* ---- filling -----------------------------------------------------------------------
+ */
+
+struct filler {
+    struct acl_owner *out;
+    struct writer writer;
+    unsigned label; /* of the next one, from the left */
+};
+
+static void put_label(struct filler *filler, const uint8_t *octets, size_t len)
+{
+    writer_u8(&filler->writer, (uint8_t)len);
+    writer_octets(&filler->writer, octets, len);
+    filler->label++;
+}
+
+static void put_star(struct filler *filler)
+{
+    if (filler->label >= 64) {
+        filler->writer.failed = true; /* no bit for it */
+        return;
+    }
+    filler->out->stars |= (uint64_t)1 << filler->label;
+    put_label(filler, (const uint8_t *)"*", 1);
+}
+
+static void put_name(struct filler *filler, struct name name)
+{
+    for (size_t at = 0; name.octets[at] != 0; at += 1 + (size_t)name.octets[at])
+        put_label(filler, name.octets + at + 1, name.octets[at]);
+}
+
+/* A label of a prefix and what fills the hole behind it. */
+static void put_hole(struct filler *filler, const struct acl_piece *piece,
+                     const char *text)
+{
+    uint8_t label[LIMIT_LABEL_OCTETS];
+    struct writer writer = writer_of(label, sizeof(label));
+    writer_octets(&writer, piece->octets, piece->len);
+    writer_octets(&writer, text, strlen(text));
+    put_label(filler, label, writer.len);
+    filler->writer.failed |= writer.failed;
+}
+
+static void put_port(struct filler *filler, const struct acl_piece *piece,
+                     uint16_t port)
+{
+    uint8_t digits[8];
+    struct writer writer = writer_of(digits, sizeof(digits) - 1);
+    writer_printf(&writer, "%u", port);
+    digits[writer.len] = 0;
+    put_hole(filler, piece, (const char *)digits);
+}
+
+static void put_pieces(struct filler *filler, const struct acl_template *template,
+                       const struct acl_fill *fill)
+{
+    for (size_t i = 0; i < template->count; i++) {
+        const struct acl_piece *piece = &template->pieces[i];
+        switch (piece->kind) {
+        case ACL_PIECE_LABEL:
+            put_label(filler, piece->octets, piece->len);
+            break;
+        case ACL_PIECE_STAR:
+            put_star(filler);
+            break;
+        case ACL_PIECE_SUBTREE:
+            put_star(filler);
+            filler->out->is_subtree = true;
+            break;
+        case ACL_PIECE_NAME:
+            /* A word holds no {name}: that this ends here keeps it one level deep. */
+            if (template != fill->word)
+                put_pieces(filler, fill->word, fill);
+            break;
+        case ACL_PIECE_HOST:
+            if (fill->host.octets != NULL)
+                put_name(filler, fill->host);
+            break;
+        case ACL_PIECE_PORT:
+            put_port(filler, piece, fill->port);
+            break;
+        case ACL_PIECE_PROTO:
+            put_hole(filler, piece, fill->proto != NULL ? fill->proto : "");
+            break;
+        }
+    }
+}
+
+unsigned acl_template_kinds(const struct acl_template *template)
+{
+    unsigned kinds = 0;
+    for (size_t i = 0; i < template->count; i++)
+        kinds |= 1u << template->pieces[i].kind;
+    return kinds;
+}
+
+enum result acl_template_fill(const struct acl_template *owner,
+                              const struct acl_fill *fill, struct acl_owner *out)
+{
+    unsigned kinds = acl_template_kinds(owner) | acl_template_kinds(fill->word);
+    if (((kinds & ACL_HAS_HOST) != 0 && fill->host.octets == NULL) ||
+        ((kinds & ACL_HAS_PROTO) != 0 && fill->proto == NULL))
+        return RES_EBUG; /* nothing to fill that hole with: never a shorter name */
+    out->stars = 0;
+    out->is_subtree = false;
+    struct filler filler = {
+        .out = out,
+        .writer = writer_of(out->name.octets, sizeof(out->name.octets)),
+    };
+    put_pieces(&filler, owner, fill);
+    writer_u8(&filler.writer, 0);
+    out->name.len = (uint8_t)filler.writer.len;
+    return filler.writer.failed ? RES_ERANGE : RES_OK;
+}
+
+/* ---- parsing -----------------------------------------------------------------------
+ */
+
+/* A name word on its way into pieces. */
+struct name_scan {
+    struct acl_parser *parser;
+    const struct acl_word *word;
+    const char *text; /* the word's, in the source's arena */
+    unsigned allowed;
+};
+
+static enum result name_error(const struct name_scan *scan, const char *message)
+{
+    diags_error(scan->parser->diags, scan->word->place, "acl-name", "`%s`: %s",
+                scan->word->text, message);
+    return RES_EFORMAT;
+}
+
+/* letters, digits, hyphen and underscore; all else is escaped. */
+static bool is_name_octet(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* "\DDD" at chars, before end; -1: it is not that. */
+static int decode_escape(const char *chars, const char *end)
+{
+    if (end - chars < 4 || !is_digit(chars[1]) || !is_digit(chars[2]) ||
+        !is_digit(chars[3]))
+        return -1;
+    int octet = (chars[1] - '0') * 100 + (chars[2] - '0') * 10 + (chars[3] - '0');
+    return octet <= 255 ? octet : -1;
+}
+
+/* What is wrong with a label's text; NULL: nothing. */
+static const char *label_complaint(const char *chars, size_t len)
+{
+    if (len == 0)
+        return "an empty label";
+    for (const char *c = chars, *end = chars + len; c < end;) {
+        if (*c == '\\') {
+            if (decode_escape(c, end) < 0) {
+                return "in a name a backslash stands only before three digits, \\DDD "
+                       "(000 to 255)";
+            }
+            c += 4;
+        } else if (*c == '*') {
+            return "`*` and `**` stand for whole labels, in owner names; a label that "
+                   "is meant as `*` is written \\042";
+        } else if (*c == '{' || *c == '}') {
+            return "no such placeholder here: {name} is a whole label, {port} and "
+                   "{proto} end one, in a profile's `owner`; {host} is a whole label, "
+                   "there or in a grant";
+        } else if (!is_name_octet(*c)) {
+            return "a label has letters, digits, `-` and `_` (an A-label, xn--...); "
+                   "any other octet is written \\DDD";
+        } else {
+            c++;
+        }
+    }
+    return NULL;
+}
+
+static uint8_t lower(uint8_t octet)
+{
+    return octet >= 'A' && octet <= 'Z' ? (uint8_t)(octet + 32) : octet;
+}
+
+/* The label's octets, in place of its text where they are the same: most are, and a
+ * million names then cost a million allocations less. */
+static enum result decode_label(const struct name_scan *scan, const char *chars,
+                                size_t len, struct acl_piece *out)
+{
+    const char *complaint = label_complaint(chars, len);
+    if (complaint != NULL)
+        return name_error(scan, complaint);
+    bool is_same = true;
+    size_t octets = 0;
+    for (size_t i = 0; i < len; i += chars[i] == '\\' ? 4 : 1) {
+        is_same = is_same && chars[i] != '\\' && lower((uint8_t)chars[i]) == chars[i];
+        octets++;
+    }
+    if (octets > LIMIT_LABEL_OCTETS)
+        return name_error(scan, "a label of over 63 octets");
+    out->kind = ACL_PIECE_LABEL;
+    out->len = (uint8_t)octets;
+    out->octets = (const uint8_t *)chars;
+    if (is_same)
+        return RES_OK;
+    uint8_t *copy = arena_alloc(&scan->parser->source->arena, octets);
+    if (copy == NULL)
+        return RES_EMEM;
+    for (size_t i = 0, n = 0; i < len; n++) {
+        bool escapes = chars[i] == '\\';
+        copy[n] = lower(escapes ? (uint8_t)decode_escape(chars + i, chars + len)
+                                : (uint8_t)chars[i]);
+        i += escapes ? 4 : 1;
+    }
+    out->octets = copy;
+    return RES_OK;
+}
+
+static const struct {
+    const char *text;
+    enum acl_piece_kind kind;
+    bool has_prefix;
+} holes[] = {
+    {"*", ACL_PIECE_STAR, false},      {"**", ACL_PIECE_SUBTREE, false},
+    {"{name}", ACL_PIECE_NAME, false}, {"{host}", ACL_PIECE_HOST, false},
+    {"{port}", ACL_PIECE_PORT, true},  {"{proto}", ACL_PIECE_PROTO, true},
+};
+
+/* The hole or star that a label is or ends in. */
+static enum result parse_piece(const struct name_scan *scan, const char *chars,
+                               size_t len, struct acl_piece *out)
+{
+    if (memchr(chars, '*', len) == NULL && memchr(chars, '{', len) == NULL)
+        return decode_label(scan, chars, len, out);
+    for (size_t i = 0; i < sizeof(holes) / sizeof(holes[0]); i++) {
+        size_t hole_len = strlen(holes[i].text);
+        if ((scan->allowed & (1u << holes[i].kind)) == 0 || len < hole_len ||
+            (len > hole_len && !holes[i].has_prefix) ||
+            memcmp(chars + len - hole_len, holes[i].text, hole_len) != 0)
+            continue;
+        enum result result = RES_OK;
+        *out = (struct acl_piece){.octets = (const uint8_t *)chars};
+        if (len > hole_len)
+            result = decode_label(scan, chars, len - hole_len, out);
+        if (result == RES_OK && out->len + 5 > LIMIT_LABEL_OCTETS)
+            return name_error(scan, "no room for the placeholder in this label");
+        out->kind = holes[i].kind;
+        return result;
+    }
+    return decode_label(scan, chars, len, out); /* which says what is wrong */
+}
+
+/* Each hole once, and `**` before all other labels of the word. */
+static enum result check_pieces(const struct name_scan *scan,
+                                const struct acl_template *template)
+{
+    size_t octets = 1;
+    unsigned seen = 0;
+    bool is_run = true; /* of stars, from the first label on */
+    for (size_t i = 0; i < template->count; i++) {
+        const struct acl_piece *piece = &template->pieces[i];
+        unsigned bit = 1u << piece->kind;
+        if (piece->kind != ACL_PIECE_LABEL && piece->kind != ACL_PIECE_STAR &&
+            (seen & bit) != 0)
+            return name_error(scan, "each placeholder and `**` stand once in a name");
+        if (piece->kind == ACL_PIECE_SUBTREE && i > 0)
+            return name_error(scan, "`**` stands leftmost in a word");
+        if (piece->kind == ACL_PIECE_STAR && !is_run && (seen & ACL_HAS_SUBTREE) != 0)
+            return name_error(scan, "no `*` stands behind `**` and other labels");
+        is_run = is_run &&
+                 (piece->kind == ACL_PIECE_SUBTREE || piece->kind == ACL_PIECE_STAR);
+        seen |= bit;
+        octets += 1 + (size_t)piece->len;
+    }
+    if (octets > LIMIT_NAME_OCTETS)
+        return name_error(scan, "a name of over 255 octets");
+    return RES_OK;
+}
+
+static enum result parse_pieces(const struct name_scan *scan, struct acl_template *out)
+{
+    size_t len = scan->word->len;
+    if (len > 1 && scan->text[len - 1] == '.')
+        len--; /* names are absolute with it or without */
+    size_t labels = 1;
+    for (size_t i = 0; i < len; i++)
+        labels += scan->text[i] == '.';
+    struct acl_piece *pieces =
+        arena_array(&scan->parser->source->arena, labels, sizeof(*pieces));
+    if (pieces == NULL)
+        return RES_EMEM;
+    *out = (struct acl_template){pieces, labels};
+    const char *label = scan->text;
+    for (size_t i = 0; i < labels; i++) {
+        size_t left = len - (size_t)(label - scan->text);
+        const char *dot = memchr(label, '.', left);
+        size_t label_len = dot != NULL ? (size_t)(dot - label) : left;
+        enum result result = parse_piece(scan, label, label_len, &pieces[i]);
+        if (result != RES_OK)
+            return result;
+        label += label_len + 1;
+    }
+    return check_pieces(scan, out);
+}
+
+enum result acl_name_word_parse(struct acl_parser *parser, const struct acl_word *word,
+                                unsigned allowed, struct acl_name_word *out)
+{
+    struct name_scan scan = {
+        .parser = parser,
+        .word = word,
+        .text = arena_string_n(&parser->source->arena, word->text, word->len),
+        .allowed = allowed,
+    };
+    if (scan.text == NULL)
+        return RES_EMEM;
+    out->text = scan.text;
+    out->place = word->place;
+    return parse_pieces(&scan, &out->template);
+}
+
+enum result acl_plain_name_parse(struct acl_parser *parser, const struct acl_word *word,
+                                 struct name_buf *out)
+{
+    struct name_scan scan = {.parser = parser, .word = word, .text = word->text};
+    size_t len = word->len;
+    if (len > 1 && word->text[len - 1] == '.')
+        len--;
+    for (size_t at = 0; at <= len;) {
+        const char *dot = memchr(word->text + at, '.', len - at);
+        size_t end = dot != NULL ? (size_t)(dot - word->text) : len;
+        const char *complaint = label_complaint(word->text + at, end - at);
+        if (complaint != NULL)
+            return name_error(&scan, complaint);
+        at = end + 1;
+    }
+    if (name_from_text(word->text, len, out) != RES_OK)
+        return name_error(&scan, "a label of over 63 octets, or a name of over 255");
+    return RES_OK;
+}
