@@ -70,6 +70,7 @@ def lego(folder, pebble, port, key, *names, resolver, follow_cname):
     env = {"RFC2136_NAMESERVER": f"127.0.0.1:{port}", "RFC2136_TSIG_KEY": key.name,
            "RFC2136_TSIG_SECRET": key.base64,
            "RFC2136_TSIG_ALGORITHM": f"{key.algorithm}.",
+           "RFC2136_POLLING_INTERVAL": "1", "RFC2136_SEQUENCE_INTERVAL": "1",
            "LEGO_CA_CERTIFICATES": str(pebble.ca)}
     if not follow_cname:
         env["LEGO_DISABLE_CNAME_SUPPORT"] = "true"
@@ -104,7 +105,8 @@ def dehydrated(folder, pebble, hook, *lines):
     (folder / "domains.txt").write_text("\n".join(lines) + "\n")
     (folder / "config").write_text(
         f"CA={pebble.directory}\nCHALLENGETYPE=dns-01\nBASEDIR={folder}\n"
-        f"HOOK={script}\nCURL_OPTS='--cacert {pebble.ca}'\nKEY_ALGO=prime256v1\n")
+        f"HOOK={script}\nCURL_OPTS='--cacert {pebble.ca}'\nKEY_ALGO=prime256v1\n"
+        "ACCOUNT_KEYSIZE=2048\n")
     command = ["dehydrated", "--config", folder / "config"]
     registered = run([*command, "--register", "--accept-terms"])
     assert registered.returncode == 0, registered.stdout

@@ -207,6 +207,7 @@ class Primary(Named):
     def __init__(self, folder, gateway_key, keys=(), grants=""):
         folder.mkdir(parents=True, exist_ok=True)
         port = free_port()
+        self.gateway_key = gateway_key
         name = gateway_key.name
         zones = {
             STATIC: "",
@@ -256,6 +257,11 @@ class Primary(Named):
             if name != zone or type_ not in ("SOA", "NS"):
                 found.add((name, type_, rdata.to_text()))
         return found
+
+    def wipe(self, zone):
+        """Delete all of records(), straight at BIND: one test's dirt is not the next's."""
+        changes = [wire.delete(name) for name, _, _ in self.records(zone)]
+        wire.ask_tcp(wire.sign(wire.update(zone, *changes), self.gateway_key), self.port)
 
     def ask(self, name, type_):
         """The values of one RRset: a set of texts."""

@@ -203,6 +203,17 @@ def test_other_opcodes(gateway, ask, opcode):
     assert (reply.rcode, len(reply.wire)) == ("NOTIMP", 12)
 
 
+@ASK
+def test_edns_of_another_version(gateway, ask):
+    """W-9: the header and OPT."""
+    message = wire.query(STATIC, "SOA")
+    message.use_edns(1, payload=1232)
+    request = wire.unsigned(message)
+    reply = ask(request, gateway.port)
+    assert (reply.rcode, reply.message.edns) == ("BADVERS", 0)
+    assert len(reply.wire) == 12 + 11
+
+
 @pytest.mark.parametrize("length", [12, 13, 20, 40, 60])
 def test_torn_messages(gateway, primary, length):
     torn = wire.sign(change(), gateway.key()).wire[:length]

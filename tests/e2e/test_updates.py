@@ -173,7 +173,7 @@ def test_nsupdate_for_another_host(gateway, primary, tmp_path, zone, name, tcp):
                             f'update add {name}. 60 TXT "{TOKEN}"', zone=zone, tcp=tcp,
                             debug=True)
     assert done.returncode == 2
-    assert "update failed: REFUSED" in done.stdout
+    assert "status: REFUSED" in done.stdout
     assert "name-not-granted" in done.stdout  # the reason, as nsupdate -d prints it
     assert primary.records() == set()
     assert primary.serial(SHADOW) == serial

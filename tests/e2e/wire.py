@@ -5,6 +5,7 @@ of tsigate, so that a test can sign wrongly on purpose and can verify a reply th
 BADTIME (dnspython raises before it looks at the MAC).
 """
 import base64
+import functools
 import hashlib
 import hmac
 import os
@@ -14,7 +15,6 @@ import time
 from dataclasses import dataclass, field
 
 import dns.edns
-import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
@@ -153,25 +153,31 @@ class Tsig:
 @dataclass
 class Reply:
     wire: bytes
-    message: dns.message.Message
+    bare: bytes  # without its TSIG
     tsig: Tsig
     signed: bool  # its MAC verifies with the request's key and MAC
 
+    @functools.cached_property
+    def message(self):
+        return dns.message.from_wire(self.bare)
+
     @property
     def id(self):
-        return self.message.id
+        return struct.unpack("!H", self.wire[:2])[0]
 
     @property
     def rcode(self):
-        return dns.rcode.to_text(self.message.rcode())
+        """A bare header may have an opcode that dnspython does not know."""
+        return dns.rcode.to_text(self.message.rcode() if len(self.bare) > 12
+                                 else self.wire[3] & 15)
 
     @property
     def truncated(self):
-        return bool(self.message.flags & dns.flags.TC)
+        return bool(self.wire[2] & 0x02)
 
     @property
     def authoritative(self):
-        return bool(self.message.flags & dns.flags.AA)
+        return bool(self.wire[2] & 0x04)
 
     @property
     def reason(self):
@@ -250,7 +256,7 @@ def read_reply(wire, request=None):
                 + variables(key.name, key.algorithm, tsig.time_signed, tsig.fudge,
                             tsig.error, tsig.other))
             signed = hmac.compare_digest(expected, tsig.mac)
-    return Reply(wire, dns.message.from_wire(bare), tsig, signed)
+    return Reply(wire, bare, tsig, signed)
 
 
 # ---- transports ----------------------------------------------------------------------
