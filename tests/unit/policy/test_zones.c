@@ -1,60 +1,6 @@
 #include "policy/zones.h"
 
-#include "policy/names.h"
-
-struct site {
-    struct arena arena;
-    struct diags diags;
-    struct settings settings;
-    struct acl_source source;
-    struct zones zones;
-};
-
-static void site_init(struct site *site)
-{
-    *site = (struct site){0};
-    arena_init(&site->arena, 4096, 0);
-    diags_init(&site->diags);
-    settings_init(&site->settings, "site.conf", &site->arena);
-}
-
-static void site_fini(struct site *site)
-{
-    zones_fini(&site->zones);
-    diags_fini(&site->diags);
-    arena_fini(&site->arena);
-}
-
-#define SITE_MAX 12
-
-/* "name" is a static zone, "+name" a dynamic one. */
-static void add_zones(struct site *site, const char *const *texts)
-{
-    struct settings_zone *zones = arena_array(&site->arena, SITE_MAX, sizeof(*zones));
-
-    for (; *texts != NULL; texts++) {
-        bool is_dynamic = **texts == '+';
-        zones[site->settings.zone_count++] =
-            (struct settings_zone){.name = name_in(&site->arena, *texts + is_dynamic),
-                                   .is_dynamic = is_dynamic,
-                                   .place = {"site.conf", 1, 1}};
-    }
-    site->settings.zones = zones;
-}
-
-/* of, at, of, at, ..., NULL */
-static void add_shadows(struct site *site, const char *const *texts)
-{
-    struct settings_shadow *shadows =
-        arena_array(&site->arena, SITE_MAX, sizeof(*shadows));
-
-    for (; *texts != NULL; texts += 2)
-        shadows[site->settings.shadow_count++] =
-            (struct settings_shadow){.of = name_in(&site->arena, texts[0]),
-                                     .at = name_in(&site->arena, texts[1]),
-                                     .place = {"site.conf", 2, 1}};
-    site->settings.shadows = shadows;
-}
+#include "policy/site.h"
 
 static void add_aliases(struct site *site, const char *const *texts)
 {
@@ -172,17 +118,6 @@ static const struct build_case build_cases[] = {
      {"alias-original-not-static", "alias-target-not-dynamic"}},
 };
 
-static void assert_ids(const struct diags *diags, const char *const *ids)
-{
-    const struct diag *diag = diags->first;
-
-    for (; *ids != NULL; ids++, diag = diag->next) {
-        assert_non_null(diag);
-        assert_string_equal(diag->id, *ids);
-    }
-    assert_null(diag);
-}
-
 static void test_build(void **state)
 {
     (void)state;
@@ -190,17 +125,17 @@ static void test_build(void **state)
         const struct build_case *c = &build_cases[i];
         struct site site;
         print_message("  %s\n", c->name);
-        site_init(&site);
-        add_zones(&site, c->zones);
-        add_shadows(&site, c->shadows);
+        site_open(&site);
+        site_add_zones(&site, c->zones);
+        site_add_shadows(&site, c->shadows);
         add_aliases(&site, c->aliases);
         enum result res =
             zones_build(&site.settings, &site.arena, &site.diags, &site.zones);
         if (res == RES_OK)
             res = zones_add_aliases(&site.zones, &site.source, &site.diags);
         assert_int_equal(res, c->ids[0] == NULL ? RES_OK : RES_EFORMAT);
-        assert_ids(&site.diags, c->ids);
-        site_fini(&site);
+        site_assert_ids(&site, c->ids);
+        site_close(&site);
     }
 }
 
@@ -241,11 +176,11 @@ static const char *const site_aliases[] = {
     "bare1.bare.example", "bare1.dyn.corp.example",   NULL,
 };
 
-static void open_site(struct site *site)
+static void open_corp(struct site *site)
 {
-    site_init(site);
-    add_zones(site, site_zones);
-    add_shadows(site, site_shadows);
+    site_open(site);
+    site_add_zones(site, site_zones);
+    site_add_shadows(site, site_shadows);
     add_aliases(site, site_aliases);
     assert_int_equal(
         zones_build(&site->settings, &site->arena, &site->diags, &site->zones), RES_OK);
@@ -328,7 +263,7 @@ static void test_rewrite(void **state)
     struct site site;
 
     (void)state;
-    open_site(&site);
+    open_corp(&site);
     for (size_t i = 0; i < COUNT_OF(rewrite_cases); i++) {
         const struct rewrite_case *c = &rewrite_cases[i];
         struct rewrite got;
@@ -341,7 +276,7 @@ static void test_rewrite(void **state)
         assert_name(got.zone != NULL ? got.zone->name : (struct name){0}, c->zone);
         assert_int_equal(got.is_native, c->is_native);
     }
-    site_fini(&site);
+    site_close(&site);
 }
 
 /* C-2, C-3: what a target is asked under is what leads to it, and nothing else does. */
@@ -350,7 +285,7 @@ static void test_binding_is_injective(void **state)
     struct site site;
 
     (void)state;
-    open_site(&site);
+    open_corp(&site);
     for (size_t i = 0; i < COUNT_OF(rewrite_cases); i++) {
         const struct rewrite_case *c = &rewrite_cases[i];
         struct rewrite back;
@@ -362,7 +297,7 @@ static void test_binding_is_injective(void **state)
         assert_name(back.original, c->original);
         assert_name(back.target, c->target);
     }
-    site_fini(&site);
+    site_close(&site);
 }
 
 static void test_find(void **state)
@@ -384,14 +319,14 @@ static void test_find(void **state)
     struct site site;
 
     (void)state;
-    open_site(&site);
+    open_corp(&site);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct name name = name_in(&site.arena, cases[i].name);
         const struct zone *zone = zones_find(&site.zones, name);
         assert_name(zone != NULL ? zone->name : (struct name){0}, cases[i].zone);
         assert_int_equal(zones_exact(&site.zones, name) != NULL, cases[i].is_exact);
     }
-    site_fini(&site);
+    site_close(&site);
 }
 
 static void test_root_zone(void **state)
@@ -400,9 +335,9 @@ static void test_root_zone(void **state)
     struct rewrite got;
 
     (void)state;
-    site_init(&site);
-    add_zones(&site, (const char *const[]){".", "+d", NULL});
-    add_shadows(&site, (const char *const[]){".", "d", NULL});
+    site_open(&site);
+    site_add_zones(&site, (const char *const[]){".", "+d", NULL});
+    site_add_shadows(&site, (const char *const[]){".", "d", NULL});
     assert_int_equal(zones_build(&site.settings, &site.arena, &site.diags, &site.zones),
                      RES_OK);
     assert_int_equal(
@@ -416,7 +351,7 @@ static void test_root_zone(void **state)
     assert_name(got.target, "w.org.d");
     assert_int_equal(zones_rewrite(&site.zones, name_root, &site.arena, &got), RES_OK);
     assert_name(got.target, NULL);
-    site_fini(&site);
+    site_close(&site);
 }
 
 static void test_rewrite_without_memory(void **state)
@@ -426,7 +361,7 @@ static void test_rewrite_without_memory(void **state)
     struct rewrite got;
 
     (void)state;
-    open_site(&site);
+    open_corp(&site);
     /* Not even the original fits, then the original alone. */
     arena_init(&small, 64, 8);
     assert_int_equal(zones_rewrite(&site.zones, name_in(&site.arena, "w.corp.example"),
@@ -438,7 +373,7 @@ static void test_rewrite_without_memory(void **state)
                                    &small, &got),
                      RES_EMEM);
     arena_fini(&small);
-    site_fini(&site);
+    site_close(&site);
 }
 
 int main(void)
