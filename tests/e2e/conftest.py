@@ -15,24 +15,23 @@ def new_lab(tmp_path_factory, request):
     made = []
 
     def make():
-        lab = laboratory.Lab(tmp_path_factory.mktemp("lab"))
-        made.append(lab)
-        _open_labs(request.config).append(lab)
-        return lab
+        made.append(laboratory.Lab(tmp_path_factory.mktemp("lab")))
+        _open_labs(request.config).append(made[-1])
+        return made[-1]
 
     yield make
-    for lab in made:
-        _open_labs(request.config).remove(lab)
-    for lab in made:
-        lab.stop()
+    for one in made:
+        _open_labs(request.config).remove(one)
+    for one in made:
+        one.stop()
 
 
 @pytest.fixture(scope="module")
 def module_lab(new_lab):
-    lab = new_lab()
-    lab.start_primary()
-    lab.start_gateway()
-    return lab
+    shared = new_lab()
+    shared.start_primary()
+    shared.start_gateway()
+    return shared
 
 
 @pytest.fixture
@@ -63,11 +62,11 @@ def primary(lab):
 @pytest.fixture
 def fresh_lab(tmp_path, request):
     """A laboratory of one test's own, with nothing started yet."""
-    lab = laboratory.Lab(tmp_path)
-    _open_labs(request.config).append(lab)
-    yield lab
-    _open_labs(request.config).remove(lab)
-    lab.stop()
+    own = laboratory.Lab(tmp_path)
+    _open_labs(request.config).append(own)
+    yield own
+    _open_labs(request.config).remove(own)
+    own.stop()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -76,6 +75,6 @@ def pytest_runtest_makereport(item):
     outcome = yield
     report = outcome.get_result()
     if report.failed:
-        for lab in _open_labs(item.config):
-            for path, text in lab.tails():
+        for one in _open_labs(item.config):
+            for path, text in one.tails():
                 report.sections.append((path, text))

@@ -1,16 +1,20 @@
 """Start, reload, stop, audit: what the operator relies on."""
 import json
 import os
+import pathlib
+import pwd
 import random
 import resource
+import shutil
 import signal
+import tempfile
 import time
 
 import pytest
 
 import clients
 import wire
-from lab import ACL, SHADOW, STATIC, accepts, until
+from lab import ACL, SHADOW, STATIC, Lab, accepts, until
 
 CHALLENGE = f"_acme-challenge.mx1.{STATIC}"
 TARGET = f"_acme-challenge.mx1.{SHADOW}"
@@ -180,6 +184,48 @@ def test_usage(fresh_lab):
     gateway.command = [gateway.command[0], "--nonsense"]
     gateway.spawn()
     assert gateway.process.wait(10) == 2
+
+
+@pytest.fixture
+def unprivileged():
+    """A gateway with `user = "nobody"`, in a folder that nobody can reach; root only."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="tsigate-e2e-"))
+    folder.chmod(0o755)
+    lab = Lab(folder)
+    lab.start_primary()
+    gateway = lab.make_gateway(settings='user = "nobody";')
+    for path in [gateway.folder, *gateway.folder.rglob("*")]:
+        shutil.chown(path, "nobody", "nogroup")
+    yield gateway
+    lab.stop()
+    shutil.rmtree(folder)
+
+
+def test_user_is_taken_on(unprivileged):
+    """O-1: another user, and no capability left."""
+    unprivileged.start()
+    status = dict(line.split(":", 1) for line in pathlib.Path(
+        f"/proc/{unprivileged.process.pid}/status").read_text().splitlines())
+    nobody = str(pwd.getpwnam("nobody").pw_uid)
+    assert status["Uid"].split() == [nobody] * 4
+    assert "0" not in status["Gid"].split() + status["Groups"].split()
+    for field in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        assert int(status[field], 16) == 0, field
+    assert wire.ask_udp(add(unprivileged), unprivileged.port).rcode == "NOERROR"
+    unprivileged.acl.write_text(MORE)
+    assert unprivileged.tool("reload").returncode == 0
+    assert wire.ask_udp(add(unprivileged, OTHER), unprivileged.port).rcode == "NOERROR"
+
+
+def test_files_are_read_as_the_user(unprivileged):
+    """At start too: what a reload could not read does not start either."""
+    key = unprivileged.folder / "keys" / "mx1.duckcorp.org.key"
+    shutil.chown(key, "root", "root")
+    unprivileged.spawn()
+    assert unprivileged.process.wait(10) == 3
+    assert "mx1.duckcorp.org.key" in unprivileged.logged()
 
 
 # ---- stop ----------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 After each step BIND is asked what it holds: an answer of NOERROR alone never passes.
 """
+import concurrent.futures
+
 import dns.query
 import dns.tsig
 import dns.tsigkeyring
@@ -159,6 +161,28 @@ def test_an_alias_leads_to_its_pinned_target(gateway, primary, tmp_path):
     assert primary.records() == {
         (f"_acme-challenge.legacy-77.{SHADOW}", "TXT", f'"{TOKEN}"')}
     clients.nsupdate(tmp_path, gateway.port, key, f"update delete {name} TXT")
+
+
+def test_many_clients_at_once_lose_nothing(gateway, primary):
+    """I3: every NOERROR is in the zone."""
+    hosts = ["mx1.duckcorp.org", "mx2.duckcorp.org", "www1.duckcorp.org",
+             "imap.duckcorp.org"]
+
+    def work(host):
+        name = f"_acme-challenge.{host}"
+        requests = [wire.sign(wire.update(STATIC, wire.add(
+            name, "TXT", wire.acme_token(f"{host} {number}"))), gateway.key(host))
+            for number in range(25)]
+        with wire.Tcp(gateway.port, timeout=20) as connection:
+            connection.send(*requests)
+            return {reply.rcode for reply in connection.receive_for(requests)}
+
+    with concurrent.futures.ThreadPoolExecutor(len(hosts)) as pool:
+        assert list(pool.map(work, hosts)) == [{"NOERROR"}] * len(hosts)
+    for host in hosts:
+        assert primary.ask(f"_acme-challenge.{host.split('.')[0]}.{SHADOW}", "TXT") == {
+            f'"{wire.acme_token(f"{host} {number}")}"' for number in range(25)}
+    primary.wipe(SHADOW)
 
 
 # ---- what is refused, and that nothing comes of it -----------------------------------
