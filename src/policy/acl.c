@@ -266,7 +266,6 @@ void acl_judge(const struct acl *acl, const struct acl_question *question,
         if (stage_of(answer.reason) > stage_of(out->reason))
             *out = answer;
     }
-    /* Which part was missing would tell what exists. */
-    if (out->reason != REASON_PERMITTED && update_op_is_prereq(question->op))
-        out->reason = REASON_PREREQUISITE_NOT_GRANTED;
+    if (out->right == NULL && update_op_is_prereq(question->op))
+        out->reason = REASON_PREREQUISITE_NOT_GRANTED; /* */
 }

@@ -370,12 +370,10 @@ static void remedy_change(const struct plan *plan, const struct change *change,
                           struct writer *w)
 {
     enum reason reason = plan->reason;
-    if (reason == REASON_NAME_NOT_GRANTED || reason == REASON_TYPE_NOT_GRANTED)
+    if (reason == REASON_NAME_NOT_GRANTED || reason == REASON_TYPE_NOT_GRANTED ||
+        reason == REASON_PREREQUISITE_NOT_GRANTED)
         remedy_grant(plan, change, w);
-    else if (reason == REASON_PREREQUISITE_NOT_GRANTED && change->right == NULL)
-        remedy_grant(plan, change, w);
-    else if (reason == REASON_OPERATION_NOT_GRANTED ||
-             reason == REASON_PREREQUISITE_NOT_GRANTED)
+    else if (reason == REASON_OPERATION_NOT_GRANTED)
         remedy_rule(change, "see may=", w);
     else if (reason == REASON_VALUE_NOT_ALLOWED)
         remedy_rule(change, "see check=", w);

@@ -182,12 +182,12 @@ static const struct judge_case judge_cases[] = {
     {"prereq, another name", "mx1", "prereq", "mx1", "TXT", NULL,
      "prerequisite-not-granted", 0},
     {"prereq, another type", "mx1", "prereq", "_acme-challenge.mx1", "A", NULL,
-     "prerequisite-not-granted", 2},
+     "type-not-granted", 2},
     {"prereq, not granted", "layers", "prereq", "_acme-challenge.l", "TXT", NULL,
-     "prerequisite-not-granted", 18},
+     "operation-not-granted", 18},
     {"prereq-any", "wide", "prereq-any", "a.dyn", "ANY", NULL, "permitted", 24},
     {"prereq-any, not granted", "mx1", "prereq-any", "_acme-challenge.mx1", "ANY", NULL,
-     "prerequisite-not-granted", 2},
+     "operation-not-granted", 2},
 
     /* values */
     {"bad token", "mx1", "add", "_acme-challenge.mx1", "TXT", "\"junk\"",
