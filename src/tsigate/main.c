@@ -1,0 +1,110 @@
+/* tsigate: the admin's tool. Dispatch and help; each subcommand has its file. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "config.h"
+#include "tsigate/tool.h"
+
+struct command {
+    const char *name;
+    tool_command *run;
+    const char *usage;
+    const char *summary;
+};
+
+static const struct command commands[] = {
+    {"check", check_main, "tsigate check [--effective] [--json] [-c FILE]",
+     "configuration, keys and ACL: errors and warnings"},
+    {"explain", explain_main,
+     "tsigate explain [--from ADDR] [--ttl N] [--live] [--json] [-c FILE]\n"
+     "                       WHO OP NAME TYPE [VALUE...]",
+     "what would become of one change, and why"},
+    {"who-can", who_can_main, "tsigate who-can [--json] [-c FILE] NAME [TYPE]",
+     "every host, key and grant that reaches a name"},
+    {"rights", rights_main, "tsigate rights [--json] [-c FILE] [HOST]",
+     "all rights, one a line"},
+    {"test", test_main, "tsigate test [--acl FILE...] [--json] [-c FILE] FILE.eval...",
+     "run decision tables"},
+    {"status", status_main, "tsigate status [--json] [-c FILE]",
+     "what the running tsigated is doing"},
+    {"reload", reload_main, "tsigate reload [--json] [-c FILE]",
+     "make the running tsigated read its files again"},
+};
+
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static void print_help(FILE *stream)
+{
+    fputs("usage: tsigate COMMAND [OPTION...]\n\n", stream);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(stream, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    fputs(
+        "\nAll take -c FILE (default: " SYSCONFDIR "/tsigate.conf), --json, --help.\n"
+        "Exit: 0 done, permitted; 1 the answer is no; 2 usage; 3 configuration or ACL\n"
+        "cannot be used; 4 something outside failed. The whole story: man tsigate\n",
+        stream);
+}
+
+static int help(const char *word)
+{
+    const struct command *command = word != NULL ? find_command(word) : NULL;
+    if (word != NULL && command == NULL)
+        return tool_fail(TOOL_USAGE, "there is no command \"%s\" (see tsigate --help)",
+                         word);
+    if (command != NULL)
+        printf("usage: %s\n%s\n", command->usage, command->summary);
+    else
+        print_help(stdout);
+    return TOOL_DONE;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    char program[] = "tsigate"; /* getopt's messages begin with it */
+    struct tool tool = {
+        .usage = command->usage,
+        .conf_file = SYSCONFDIR "/tsigate.conf",
+        .now_s = time(NULL),
+    };
+    arena_init(&tool.arena, 65536, 0);
+    diags_init(&tool.diags);
+    argv[0] = program;
+    int code = command->run(&tool, argc, argv);
+    if (tool.snapshot != NULL)
+        snapshot_release(&tool.snapshot);
+    diags_fini(&tool.diags);
+    arena_fini(&tool.arena);
+    if (fflush(stdout) != 0 && code == TOOL_DONE)
+        return TOOL_OUTSIDE;
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (word == NULL) {
+        print_help(stderr);
+        return TOOL_USAGE;
+    }
+    if (strcmp(word, "--version") == 0) {
+        puts(PACKAGE_STRING);
+        return TOOL_DONE;
+    }
+    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0)
+        return help(argc > 2 ? argv[2] : NULL);
+    const struct command *command = find_command(word);
+    if (command == NULL)
+        return tool_fail(TOOL_USAGE, "there is no command \"%s\" (see tsigate --help)",
+                         word);
+    return run(command, argc - 1, argv + 1);
+}

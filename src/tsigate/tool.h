@@ -1,0 +1,119 @@
+/*
+ * What all subcommands of tsigate share: exit codes, options, reading the site's files.
+ * Floor 5: may print. No libuv.
+ */
+#ifndef TSIGATE_TSIGATE_TOOL_H
+#define TSIGATE_TSIGATE_TOOL_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/json.h"
+#include "policy/snapshot.h"
+
+/* The exit codes of every program here; scripts rely on them. */
+enum {
+    TOOL_DONE = 0,    /* done, permitted */
+    TOOL_NO = 1,      /* the answer is no */
+    TOOL_USAGE = 2,   /* called wrongly */
+    TOOL_CONFIG = 3,  /* configuration or ACL cannot be used; reload refused */
+    TOOL_OUTSIDE = 4, /* something outside failed */
+};
+
+struct tool {
+    const char *usage;     /* of the subcommand */
+    const char *conf_file; /* -c */
+    bool is_json;          /* --json */
+    int64_t now_s;
+    struct arena arena;        /* what lives until the end */
+    struct diags diags;        /* of tool_load */
+    struct snapshot *snapshot; /* NULL until tool_load */
+};
+
+/* A subcommand: options and words without its own name. Gives an exit code. */
+typedef int tool_command(struct tool *tool, int argc, char **argv);
+
+tool_command check_main;
+tool_command explain_main;
+tool_command reload_main;
+tool_command rights_main;
+tool_command status_main;
+tool_command test_main;
+tool_command who_can_main;
+
+/* ---- options ----------------------------------------------------------------------
+ */
+
+/* What tool_option gives beside an option's own value. */
+enum {
+    TOOL_OPTION_END = -1,
+    TOOL_OPTION_WRONG = -2, /* told on stderr; end with TOOL_USAGE */
+    TOOL_OPTION_HELP = -3,  /* told on stdout; end with TOOL_DONE */
+};
+
+/* The options that every subcommand has; they are dealt with inside tool_option. */
+#define TOOL_COMMON_OPTIONS                                                            \
+    {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},                \
+    {                                                                                  \
+        NULL, 0, NULL, 0                                                               \
+    }
+
+/* The next option of the subcommand's own, by its val; optind as getopt(3) has it.
+ * is_ordered: the first word ends the options. */
+int tool_option(struct tool *tool, int argc, char **argv, const struct option *options,
+                bool is_ordered) NONNULL;
+/* The exit code that goes with END, WRONG or HELP... of an option loop that stopped. */
+int tool_option_exit(int option);
+/* "tsigate: MESSAGE" and the usage on stderr; gives TOOL_USAGE. */
+int tool_usage(const struct tool *tool, const char *format, ...) PRINTF(2, 3)
+    NONNULL_AT(1, 2);
+/* "tsigate: MESSAGE" on stderr; gives code. */
+int tool_fail(int code, const char *format, ...) PRINTF(2, 3) NONNULL_AT(2);
+
+/* ---- the site's files -------------------------------------------------------------
+ */
+
+struct tool_wanted {
+    bool with_keys;   /* key files as well (check) */
+    bool is_daemon;   /* what only the daemon needs has to be there (check) */
+    char *const *acl; /* these ACL files instead of the configuration's */
+    size_t acl_count; /* 0: the configuration's */
+};
+
+/* Reads tsigate.conf and what it names into tool->snapshot; all that is wrong is in
+ * tool->diags, sorted, and nothing is printed. RES_OK, or what failed. */
+enum result tool_read(struct tool *tool,
+                      const struct tool_wanted *wanted) MUST_CHECK NONNULL;
+/* tool_read for those that only ask: errors go to stderr, warnings nowhere. TOOL_DONE
+ * or TOOL_CONFIG. */
+int tool_load(struct tool *tool, const struct tool_wanted *wanted) MUST_CHECK NONNULL;
+
+/* ---- words and output -------------------------------------------------------------
+ */
+
+/* The name that a word spells. octets NULL: it spells none, as told on stderr. */
+struct name tool_name(struct tool *tool, const char *word) NONNULL;
+/* In the tool's arena. */
+const char *tool_name_text(struct tool *tool, struct name name) NONNULL;
+const char *tool_type_text(struct tool *tool, uint16_t type) NONNULL;
+
+/* A growing piece of output: text or JSON that is printed whole. */
+struct tool_page {
+    struct writer writer;
+    struct json json;
+};
+
+#define TOOL_PAGE_OCTETS (1024 * 1024)
+
+/* A page of TOOL_PAGE_OCTETS in the arena; NULL: no memory, as told. */
+struct tool_page *tool_page_new(struct tool *tool) MUST_CHECK NONNULL;
+/* Prints it with a newline and empties it. Gives TOOL_DONE, or TOOL_OUTSIDE where it
+ * did not fit or stdout failed. */
+int tool_page_print(struct tool_page *page) NONNULL;
+
+#endif
