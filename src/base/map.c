@@ -60,10 +60,9 @@ static size_t find_slot(const struct map *map, const void *key, size_t len,
     }
 }
 
-static enum result grow(struct map *map)
+static enum result resize(struct map *map, size_t capacity)
 {
     struct map old = *map;
-    size_t capacity = old.capacity == 0 ? FIRST_CAPACITY : old.capacity * 2;
 
     map->slots = calloc(capacity, sizeof(*map->slots));
     if (map->slots == NULL) {
@@ -80,6 +79,24 @@ static enum result grow(struct map *map)
     return RES_OK;
 }
 
+/* At most three quarters full: a free slot always ends a search. */
+static bool is_roomy(size_t capacity, size_t count)
+{
+    return count <= capacity / 4 * 3;
+}
+
+enum result map_reserve(struct map *map, size_t count)
+{
+    size_t capacity = map->capacity == 0 ? FIRST_CAPACITY : map->capacity;
+
+    while (!is_roomy(capacity, count)) {
+        if (capacity > SIZE_MAX / 2)
+            return RES_EMEM;
+        capacity *= 2;
+    }
+    return capacity == map->capacity ? RES_OK : resize(map, capacity);
+}
+
 void *map_get(const struct map *map, const void *key, size_t len)
 {
     if (map->count == 0)
@@ -93,12 +110,9 @@ enum result map_put(struct map *map, const void *key, size_t len, void *value)
 
     if (len > UINT32_MAX)
         return RES_EMEM;
-    /* At most three quarters full: a free slot always ends a search. */
-    if (map->count + 1 > map->capacity / 4 * 3) {
-        enum result res = grow(map);
-        if (res != RES_OK)
-            return res;
-    }
+    enum result res = map_reserve(map, map->count + 1);
+    if (res != RES_OK)
+        return res;
     struct map_slot *slot = &map->slots[find_slot(map, key, len, hash)];
     if (slot->value != NULL)
         return RES_EEXISTS;

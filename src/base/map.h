@@ -21,6 +21,9 @@ struct map {
 
 void map_init(struct map *map) NONNULL;
 void map_fini(struct map *map) NONNULL; /* the values are not touched */
+/* Room for count values in all, so that they come in without growing on the way.
+ * RES_EMEM: and then nothing has changed. */
+enum result map_reserve(struct map *map, size_t count) MUST_CHECK NONNULL;
 /* NULL: nothing of that key. */
 void *map_get(const struct map *map, const void *key, size_t len) MUST_CHECK NONNULL;
 /* RES_EEXISTS: the key is taken and its value stays. RES_EMEM. value is not NULL. */

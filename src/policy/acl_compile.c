@@ -49,30 +49,38 @@ struct expansion {
 
 /* ---- credentials ----------------------------------------------------------------- */
 
-static enum result add_credential(struct compiler *c,
-                                  const struct acl_credential *values)
+static void tell_credential_twice(struct compiler *c,
+                                  const struct acl_credential *credential)
 {
     char key[NAME_TEXT_OCTETS];
     char host[NAME_TEXT_OCTETS];
-    const struct acl_credential *other = acl_credential_of(c->acl, values->key_name);
+    const struct acl_credential *other =
+        acl_credential_of(c->acl, credential->key_name);
 
-    if (other != NULL) {
-        name_to_text(values->key_name, key);
-        if (other->host == values->host)
-            diags_error(c->diags, values->place, "key-twice",
-                        "key %s is listed twice for this host", key);
-        else
-            diags_error(c->diags, values->place, "key-two-hosts",
-                        "key %s belongs to host %s already: it can speak for one", key,
-                        name_to_text(other->host->name, host));
-        return RES_OK;
-    }
+    name_to_text(credential->key_name, key);
+    if (other->host == credential->host)
+        diags_error(c->diags, credential->place, "key-twice",
+                    "key %s is listed twice for this host", key);
+    else
+        diags_error(c->diags, credential->place, "key-two-hosts",
+                    "key %s belongs to host %s already: it can speak for one", key,
+                    name_to_text(other->host->name, host));
+}
+
+static enum result add_credential(struct compiler *c,
+                                  const struct acl_credential *values)
+{
     struct acl_credential *credential =
         arena_copy(c->acl->arena, values, sizeof(*values));
+
     if (credential == NULL)
         return RES_EMEM;
-    return map_put(&c->acl->credentials, credential->key_name.octets,
-                   credential->key_name.len, credential);
+    enum result res = map_put(&c->acl->credentials, credential->key_name.octets,
+                              credential->key_name.len, credential);
+    if (res != RES_EEXISTS)
+        return res;
+    tell_credential_twice(c, credential);
+    return RES_OK;
 }
 
 static enum result add_keys(struct compiler *c, const struct acl_host *host)
@@ -208,7 +216,8 @@ static bool is_broad_word(const struct compiler *c, const struct expansion *x)
     return false;
 }
 
-static bool is_alive(struct compiler *c, const struct expansion *x)
+static bool is_alive(struct compiler *c, const struct expansion *x,
+                     const struct zone *zone)
 {
     char text[NAME_TEXT_OCTETS];
 
@@ -220,8 +229,7 @@ static bool is_alive(struct compiler *c, const struct expansion *x)
                        name_to_text(x->name, text));
         return false;
     }
-    if (zones_find(c->zones, x->anchor) != NULL ||
-        (is_pattern(x) && is_above_zone(c, x)))
+    if (zone != NULL || (is_pattern(x) && is_above_zone(c, x)))
         return true;
     /* every-host is for those whom it fits. */
     if (c->grant->host != NULL)
@@ -237,7 +245,7 @@ static bool check_owner(struct compiler *c, const struct expansion *x)
     char text[NAME_TEXT_OCTETS];
     const struct zone *zone = zones_find(c->zones, x->anchor);
 
-    if (!is_alive(c, x))
+    if (!is_alive(c, x, zone))
         return false;
     if (zone != NULL && zone->is_dynamic && is_in_shadow(c, x))
         return false;
@@ -293,12 +301,13 @@ static void warn_if_twice(struct compiler *c, const struct acl_right *head,
 static enum result index_right(struct compiler *c, struct map *map, const uint8_t *key,
                                size_t len, struct acl_right *right, struct place place)
 {
-    struct acl_right *head = map_get(map, key, len);
+    enum result res = map_put(map, key, len, right);
 
-    if (head == NULL) {
+    if (res == RES_OK)
         c->tails[right->order] = right;
-        return map_put(map, key, len, right);
-    }
+    if (res != RES_EEXISTS)
+        return res;
+    const struct acl_right *head = map_get(map, key, len);
     warn_if_twice(c, head, right, place);
     c->tails[head->order]->next = right;
     c->tails[head->order] = right;
@@ -444,11 +453,15 @@ static void warn_of_idle_hosts(struct compiler *c)
     }
 }
 
-static enum result compile(struct compiler *c)
+static enum result compile(struct compiler *c, size_t room)
 {
     const struct acl_source *source = c->acl->source;
     enum result res = note_above_zones(c);
 
+    if (res == RES_OK)
+        res = map_reserve(&c->acl->credentials, source->host_count);
+    if (res == RES_OK)
+        res = map_reserve(&c->acl->exact, room);
     for (size_t i = 0; i < source->host_count && res == RES_OK; i++)
         res = add_keys(c, source->hosts[i]);
     if (res == RES_OK)
@@ -474,7 +487,7 @@ enum result acl_compile(const struct acl_source *source, const struct zones *zon
     c.tails = calloc(room + 1, sizeof(struct acl_right *));
     c.has_right = calloc(source->host_count + 1, sizeof(bool));
     if (out->rights != NULL && c.tails != NULL && c.has_right != NULL)
-        res = compile(&c);
+        res = compile(&c, room);
     free(c.tails);
     free(c.has_right);
     map_fini(&c.above_zones);

@@ -9,14 +9,17 @@
 
 /*
  * The rights with delete-rrset, whoever has them, by owner; patterns by what stands
- * right of the last star. Rights of one key are linked by their order in next (0: the
- * end). As only warnings come of it, each look-up walks ACL_RIGHTS_MAX of a key's
- * rights and no more.
+ * right of the last star. Rights of one key are linked by their order, in no order, as
+ * only warnings come of it; for the same reason a look-up walks ACL_RIGHTS_MAX of them
+ * and no more.
  */
+#define ALONE 0u
+#define LAST  1u
+
 struct deleters {
     struct map exact;
     struct map patterns;
-    uint32_t *next; /* order + 1 of the next one */
+    uint32_t *next; /* by order: ALONE, LAST, or the order of the next one + 2 */
 };
 
 static bool is_type_shared(const struct acl_terms *a, const struct acl_terms *b)
@@ -45,7 +48,7 @@ static const struct acl_right *find_rival(const struct acl *acl,
             acl_right_matches(acl, other, sample))
             return other;
         uint32_t next = deleters->next[other->order];
-        other = next != 0 ? acl->rights[next - 1] : NULL;
+        other = next > LAST ? acl->rights[next - 2] : NULL;
     }
     return NULL;
 }
@@ -94,12 +97,20 @@ static enum result add_deleter(struct deleters *deleters, struct acl_right *righ
 
     if (right->stars != 0)
         key = name_parent(acl_pattern_tail(right->owner, right->stars));
+    enum result res = map_put(map, key.octets, key.len, right);
+    if (res != RES_EEXISTS)
+        return res;
     const struct acl_right *head = map_get(map, key.octets, key.len);
-    if (head == NULL)
-        return map_put(map, key.octets, key.len, right);
-    deleters->next[right->order] = deleters->next[head->order];
-    deleters->next[head->order] = right->order + 1;
+    uint32_t *next = &deleters->next[head->order];
+    deleters->next[right->order] = *next == ALONE ? LAST : *next;
+    *next = right->order + 2;
     return RES_OK;
+}
+
+/* The usual case, worth a look less: a name that one right names and no pattern. */
+static bool has_no_rival(const struct deleters *deleters, const struct acl_right *right)
+{
+    return deleters->patterns.count == 0 && deleters->next[right->order] == ALONE;
 }
 
 static void warn_of_rivals(const struct acl *acl, const struct deleters *deleters,
@@ -109,7 +120,8 @@ static void warn_of_rivals(const struct acl *acl, const struct deleters *deleter
 
     for (size_t i = 0; i < acl->right_count; i++) {
         const struct acl_right *right = acl->rights[i];
-        if (!may_delete_rrset(right) || right->grant == told)
+        if (!may_delete_rrset(right) || right->grant == told ||
+            has_no_rival(deleters, right))
             continue;
         const struct acl_right *rival = find_any_rival(acl, deleters, right);
         if (rival == NULL)
@@ -124,7 +136,10 @@ enum result acl_warn_of_shared_deletes(const struct acl *acl, struct diags *diag
 {
     struct deleters deleters = {
         .next = calloc(acl->right_count + 1, sizeof(*deleters.next))};
-    enum result res = deleters.next != NULL ? RES_OK : RES_EMEM;
+    enum result res = RES_EMEM;
+
+    if (deleters.next != NULL)
+        res = map_reserve(&deleters.exact, acl->right_count);
 
     for (size_t i = 0; i < acl->right_count && res == RES_OK; i++) {
         if (may_delete_rrset(acl->rights[i]))
