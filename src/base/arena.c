@@ -13,7 +13,7 @@ struct arena_chunk {
     max_align_t octets[];
 };
 
-#define ALIGNMENT sizeof(max_align_t)
+#define ALIGNMENT _Alignof(max_align_t)
 
 void arena_init(struct arena *arena, size_t chunk_len, size_t limit)
 {

@@ -173,6 +173,15 @@ static enum result check_broad(struct acl_parser *parser,
     return RES_EFORMAT;
 }
 
+/* No less than it takes in an owner, but for {name} and {host}. */
+static size_t octets_of(const struct acl_template *template)
+{
+    size_t octets = 0;
+    for (size_t i = 0; i < template->count; i++)
+        octets += sizeof("65535") + template->pieces[i].len;
+    return octets;
+}
+
 /* Whether the owner with this name in it is none. Hosts of every-host differ, so theirs
  * is looked at when it is known. */
 static enum result check_owner(struct acl_parser *parser, const struct acl_grant *grant,
@@ -185,7 +194,10 @@ static enum result check_owner(struct acl_parser *parser, const struct acl_grant
         .port = UINT16_MAX,
         .proto = "sctp",
     };
-    if (acl_template_fill(&grant->profile->owner, &fill, &owner) == RES_OK)
+    size_t most =
+        octets_of(&grant->profile->owner) + octets_of(&name->template) + fill.host.len;
+    if (most < LIMIT_NAME_OCTETS / 2 ||
+        acl_template_fill(&grant->profile->owner, &fill, &owner) == RES_OK)
         return RES_OK;
     diags_error(parser->diags, name->place, "acl-name",
                 "`%s`: the owner that profile `%s` makes of it has over 255 octets",

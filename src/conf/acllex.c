@@ -125,9 +125,22 @@ static enum result scan_quoted_word(struct scan *scan, size_t start)
     return add_word(scan, start, text, len, true);
 }
 
+/* The octets at the start of chars that have no meaning of their own. */
+static size_t plain_len(const char *chars, size_t len)
+{
+    static const bool plain[256] = {['!'] = true,
+                                    ['#' ... '['] = true, /* no quote */
+                                    [']' ... '~'] = true /* no backslash */};
+    size_t n = 0;
+    while (n < len && plain[(unsigned char)chars[n]])
+        n++;
+    return n;
+}
+
 static enum result scan_word(struct scan *scan)
 {
     size_t start = scan->at;
+    scan->at += plain_len(scan->chars + start, scan->len - start);
     while (scan->at < scan->len && !is_blank(scan->chars[scan->at])) {
         char c = scan->chars[scan->at];
         if (c == '"')

@@ -146,6 +146,18 @@ static bool is_name_octet(char c)
            c == '-' || c == '_';
 }
 
+/* The octets at the start of chars that stand for themselves: nothing to fold or to
+ * decode. Most labels have no others, and a big ACL is mostly labels. */
+static size_t plain_len(const char *chars, size_t len)
+{
+    static const bool plain[256] = {
+        ['a' ... 'z'] = true, ['0' ... '9'] = true, ['-'] = true, ['_'] = true};
+    size_t n = 0;
+    while (n < len && plain[(unsigned char)chars[n]])
+        n++;
+    return n;
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -166,7 +178,7 @@ static const char *label_complaint(const char *chars, size_t len)
 {
     if (len == 0)
         return "an empty label";
-    for (const char *c = chars, *end = chars + len; c < end;) {
+    for (const char *c = chars + plain_len(chars, len), *end = chars + len; c < end;) {
         if (*c == '\\') {
             if (decode_escape(c, end) < 0) {
                 return "in a name a backslash stands only before three digits, \\DDD "
@@ -200,15 +212,13 @@ static uint8_t lower(uint8_t octet)
 static enum result decode_label(const struct name_scan *scan, const char *chars,
                                 size_t len, struct acl_piece *out)
 {
-    const char *complaint = label_complaint(chars, len);
+    bool is_same = len > 0 && plain_len(chars, len) == len;
+    const char *complaint = is_same ? NULL : label_complaint(chars, len);
     if (complaint != NULL)
         return name_error(scan, complaint);
-    bool is_same = true;
-    size_t octets = 0;
-    for (size_t i = 0; i < len; i += chars[i] == '\\' ? 4 : 1) {
-        is_same = is_same && chars[i] != '\\' && lower((uint8_t)chars[i]) == chars[i];
+    size_t octets = is_same ? len : 0;
+    for (size_t i = 0; i < len && !is_same; i += chars[i] == '\\' ? 4 : 1)
         octets++;
-    }
     if (octets > LIMIT_LABEL_OCTETS)
         return name_error(scan, "a label of over 63 octets");
     out->kind = ACL_PIECE_LABEL;
@@ -243,7 +253,8 @@ static const struct {
 static enum result parse_piece(const struct name_scan *scan, const char *chars,
                                size_t len, struct acl_piece *out)
 {
-    if (memchr(chars, '*', len) == NULL && memchr(chars, '{', len) == NULL)
+    if (plain_len(chars, len) == len ||
+        (memchr(chars, '*', len) == NULL && memchr(chars, '{', len) == NULL))
         return decode_label(scan, chars, len, out);
     for (size_t i = 0; i < sizeof(holes) / sizeof(holes[0]); i++) {
         size_t hole_len = strlen(holes[i].text);
@@ -332,6 +343,20 @@ enum result acl_name_word_parse(struct acl_parser *parser, const struct acl_word
     return parse_pieces(&scan, &out->template);
 }
 
+/* What is wrong with the text of a name; NULL: nothing but, maybe, its lengths. */
+static const char *name_complaint(const char *text, size_t len)
+{
+    for (size_t at = 0; at <= len;) {
+        const char *dot = memchr(text + at, '.', len - at);
+        size_t end = dot != NULL ? (size_t)(dot - text) : len;
+        const char *complaint = label_complaint(text + at, end - at);
+        if (complaint != NULL)
+            return complaint;
+        at = end + 1;
+    }
+    return NULL;
+}
+
 enum result acl_plain_name_parse(struct acl_parser *parser, const struct acl_word *word,
                                  struct name_buf *out)
 {
@@ -339,15 +364,8 @@ enum result acl_plain_name_parse(struct acl_parser *parser, const struct acl_wor
     size_t len = word->len;
     if (len > 1 && word->text[len - 1] == '.')
         len--;
-    for (size_t at = 0; at <= len;) {
-        const char *dot = memchr(word->text + at, '.', len - at);
-        size_t end = dot != NULL ? (size_t)(dot - word->text) : len;
-        const char *complaint = label_complaint(word->text + at, end - at);
-        if (complaint != NULL)
-            return name_error(&scan, complaint);
-        at = end + 1;
-    }
-    if (name_from_text(word->text, len, out) != RES_OK)
-        return name_error(&scan, "a label of over 63 octets, or a name of over 255");
-    return RES_OK;
+    const char *complaint = name_complaint(word->text, len);
+    if (complaint == NULL && name_from_text(word->text, len, out) != RES_OK)
+        complaint = "a label of over 63 octets, or a name of over 255";
+    return complaint == NULL ? RES_OK : name_error(&scan, complaint);
 }
