@@ -44,15 +44,25 @@ static void prefixes_have_no_host_bits(void **state)
         const char *text;
         enum result result;
     } cases[] = {
-        {"192.0.2.0/24", RES_OK},       {"192.0.2.1/24", RES_ERANGE},
-        {"192.0.2.1", RES_OK},          {"192.0.2.1/32", RES_OK},
-        {"192.0.2.0/33", RES_ERANGE},   {"0.0.0.0/0", RES_OK},
-        {"192.0.2.128/25", RES_OK},     {"192.0.2.128/24", RES_ERANGE},
-        {"2001:db8::/32", RES_OK},      {"2001:db8::1/127", RES_ERANGE},
-        {"2001:db8::/129", RES_ERANGE}, {"::ffff:0:0/96", RES_ERANGE},
-        {"192.0.2.0/", RES_EFORMAT},    {"192.0.2.0/024", RES_EFORMAT},
-        {"192.0.2.0/-1", RES_EFORMAT},  {"192.0.2.0/24/24", RES_EFORMAT},
-        {"/24", RES_EFORMAT},           {"192.0.2.0/1000", RES_EFORMAT},
+        {"192.0.2.0/24", RES_OK},
+        {"192.0.2.1/24", RES_ERANGE},
+        {"192.0.2.1", RES_OK},
+        {"192.0.2.1/32", RES_OK},
+        {"192.0.2.0/33", RES_ERANGE},
+        {"0.0.0.0/0", RES_OK},
+        {"192.0.2.128/25", RES_OK},
+        {"192.0.2.128/24", RES_ERANGE},
+        {"2001:db8::/32", RES_OK},
+        {"2001:db8::1/127", RES_ERANGE},
+        {"2001:db8::/129", RES_ERANGE},
+        {"::ffff:0:0/96", RES_ERANGE},
+        {"192.0.2.0/", RES_EFORMAT},
+        {"192.0.2.0/024", RES_EFORMAT},
+        {"192.0.2.0/-1", RES_EFORMAT},
+        {"192.0.2.0/24/24", RES_EFORMAT},
+        {"/24", RES_EFORMAT},
+        {"192.0.2.0/2x", RES_EFORMAT},
+        {"192.0.2.0/1000", RES_EFORMAT},
     };
     struct prefix prefix;
     char text[ADDR_TEXT_OCTETS];
@@ -109,6 +119,21 @@ static void a_mapped_source_is_ipv4(void **state)
     assert_string_equal(addr_format_port(&addr, text), "192.0.2.1:53");
     assert_int_equal(addr_to_sockaddr(&addr, &storage), sizeof(struct sockaddr_in));
     assert_int_equal(storage.ss_family, AF_INET);
+    struct addr back = addr_from_sockaddr((const struct sockaddr *)&storage);
+    assert_true(addr_equal(&addr, &back));
+    assert_int_equal(back.port, 53);
+}
+
+static void an_ipv6_source_stays_one(void **state)
+{
+    struct sockaddr_storage storage;
+    struct addr addr;
+
+    (void)state;
+    assert_int_equal(addr_parse("2001:db8::ffff:192.0.2.1", &addr), RES_OK);
+    addr.port = 53;
+    assert_int_equal(addr_to_sockaddr(&addr, &storage), sizeof(struct sockaddr_in6));
+    assert_int_equal(storage.ss_family, AF_INET6);
     struct addr back = addr_from_sockaddr((const struct sockaddr *)&storage);
     assert_true(addr_equal(&addr, &back));
     assert_int_equal(back.port, 53);
@@ -175,6 +200,7 @@ int main(void)
         cmocka_unit_test(prefixes_have_no_host_bits),
         cmocka_unit_test(a_prefix_holds_its_addresses_alone),
         cmocka_unit_test(a_mapped_source_is_ipv4),
+        cmocka_unit_test(an_ipv6_source_stays_one),
         cmocka_unit_test(other_families_are_none),
         cmocka_unit_test(ports_stand_behind_brackets),
         cmocka_unit_test(special_addresses),

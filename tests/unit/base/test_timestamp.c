@@ -33,6 +33,7 @@ static void parses_utc_and_nothing_else(void **state)
         {"2027-1-01T00:00:00Z", RES_EFORMAT, 0},
         {"2027-01-01", RES_EFORMAT, 0},
         {"2027-01-01T00:00:00Zx", RES_EFORMAT, 0},
+        {"2O27-01-01T00:00:00Z", RES_EFORMAT, 0}, /* a letter */
         {"", RES_EFORMAT, 0},
     };
 

@@ -1,5 +1,7 @@
 #include "dns/hmac.h"
 
+#include <strings.h>
+
 #include "message.h"
 #include "unit.h"
 
@@ -88,6 +90,7 @@ static void algorithms_have_names(void **state)
             continue;
         assert_case(cases[i].text,
                     hmac_algorithm_is_weak(algorithm) == cases[i].is_weak);
+        assert_int_equal(strcasecmp(hmac_algorithm_text(algorithm), cases[i].text), 0);
         assert_case(cases[i].text, name_equal(hmac_algorithm_name(algorithm),
                                               message_name(cases[i].text, &name)));
     }
