@@ -118,6 +118,10 @@ void batch_enqueue(struct txns *txns, struct txn *txn, struct txn_now now)
     enum result res = txn_table_insert(
         txns->table, &txn->verified.full_mac, &txn->host->transactions, txn, until_s,
         now.real_us / TXN_SECOND_US, now.mono_us / TXN_SECOND_US);
+    if (res == RES_EEXISTS) {
+        txn_repeat(txns, txn, now);
+        return;
+    }
     if (res != RES_OK) {
         txn_refuse(txns, txn, REASON_TABLE_FULL, now);
         return;

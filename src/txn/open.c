@@ -4,6 +4,8 @@
  */
 #include "txn/txns.h"
 
+#include <assert.h>
+
 /* ---- P9, P10
  * ------------------------------------------------------------------------------------
  */
@@ -46,14 +48,37 @@ static enum reason judge_time(const struct txns *txns, const struct txn *txn,
     return REASON_PERMITTED;
 }
 
-/* A copy of a request that is under way: it gets the same answer (T-19). */
-static enum txn_fate join(struct txn *txn, const struct txn_client *client, uint16_t id)
+/* Takes the sender of the oldest copy over UDP out of those who wait. */
+static struct txn_waiter *take_oldest_copy(struct txn *txn)
 {
-    if (client->transport == TRANSPORT_UDP && ++txn->udp_copies > TXN_UDP_COPIES)
-        return TXN_DROPPED;
-    struct txn_waiter *waiter = arena_alloc(&txn->arena, sizeof *waiter);
-    if (waiter == NULL)
-        return TXN_DROPPED;
+    struct txn_waiter *oldest = NULL, *before = NULL;
+    for (struct txn_waiter *w = &txn->first; w->next != NULL; w = w->next) {
+        if (w->next->client.transport == TRANSPORT_UDP)
+            before = w; /* the newest stands first */
+    }
+    if (before != NULL) {
+        oldest = before->next;
+        before->next = oldest->next;
+    }
+    return oldest;
+}
+
+/* A copy of a request that is under way: it gets the same answer (T-19). Of the copies
+ * over UDP the last ones do: knsupdate repeats from a new port and closes the old one.
+ */
+static enum txn_fate join(struct txns *txns, struct txn *txn,
+                          const struct txn_client *client, uint16_t id)
+{
+    struct txn_waiter *waiter = NULL;
+    if (client->transport == TRANSPORT_UDP && txn->udp_copies == TXN_UDP_COPIES) {
+        waiter = take_oldest_copy(txn);
+        txns->ports.send_client(txns->ports.arg, &waiter->client, txns->out, 0);
+    } else {
+        waiter = arena_alloc(&txn->arena, sizeof *waiter);
+        if (waiter == NULL)
+            return TXN_DROPPED;
+        txn->udp_copies += client->transport == TRANSPORT_UDP;
+    }
     *waiter = (struct txn_waiter){.client = *client, .id = id, .next = txn->first.next};
     txn->first.next = waiter;
     return TXN_WAITING;
@@ -75,10 +100,20 @@ static enum txn_fate repeat(struct txns *txns, struct txn *txn,
     if (entry->txn == NULL)
         return answer_unaudited(txns, txn, REASON_REPEATED, (enum rcode)entry->rcode,
                                 now);
-    enum txn_fate fate = join(entry->txn, client, txn->first.id);
+    enum txn_fate fate = join(txns, entry->txn, client, txn->first.id);
     txn_leave(txns, txn);
     txns->by_reason[REASON_REPEATED]++;
     return fate;
+}
+
+void txn_repeat(struct txns *txns, struct txn *txn, struct txn_now now)
+{
+    const struct txn_client client = txn->first.client;
+    const struct txn_entry *entry =
+        txn_table_find(txns->table, &txn->verified.full_mac);
+    assert(entry != NULL);
+    if (repeat(txns, txn, entry, &client, now) == TXN_DROPPED)
+        txns->ports.send_client(txns->ports.arg, &client, txns->out, 0);
 }
 
 /* before anything is parsed or kept for this request. */

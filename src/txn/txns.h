@@ -268,6 +268,9 @@ void txn_answer_unaudited(struct txns *txns, struct txn *txn, enum reason reason
                           enum rcode rcode, struct txn_now now) NONNULL;
 /* Ends it without an answer of its own: another one's answer goes to its sender. */
 void txn_leave(struct txns *txns, struct txn *txn) NONNULL;
+/* A copy of it got into the table while this one was looked up: it gets that one's
+ * answer and is not executed (T-19, I4). */
+void txn_repeat(struct txns *txns, struct txn *txn, struct txn_now now) NONNULL;
 /* Its time is up (F-5). */
 void txn_expire(struct txns *txns, struct txn *txn, struct txn_now now) NONNULL;
 /* Gives everything back. The request is in no list but, maybe, its batch's: not any
