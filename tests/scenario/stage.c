@@ -1,0 +1,641 @@
+#include "stage.h"
+
+#include "../unit/unit.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+#include "ask.h"
+#include "dns/type.h"
+
+#define PAPER_OCTETS (4 * 1024 * 1024)
+#define STEPS_MAX    100000 /* of one stage_advance: more is a busy loop */
+#define START_MONO   (1000 * SECOND)
+
+/* ---- what must always hold ---- */
+
+static bool is_effect(const struct effect *effect, const struct update_item *item)
+{
+    return effect->op == item->op && effect->type == item->type &&
+           name_equal(name_of(&effect->target), item->owner) &&
+           effect->rdata_len == item->rdata.len &&
+           (item->rdata.len == 0 ||
+            memcmp(effect->rdata, item->rdata.octets, item->rdata.len) == 0) &&
+           item->ttl <= effect->ttl_max;
+}
+
+/* Whether the items start with all that the message asked for (I2). */
+static bool is_whole(const struct ask *ask, const struct update_item *items,
+                     size_t count)
+{
+    if (ask->original != ask || !ask->is_authorised || ask->effect_count == 0 ||
+        ask->effect_count > count)
+        return false;
+    for (size_t i = 0; i < ask->effect_count; i++) {
+        if (!is_effect(&ask->effects[i], &items[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The message whose items these are; the earliest that was not applied yet. */
+static struct ask *author_of(const struct stage *stage, const struct update_item *items,
+                             size_t count)
+{
+    struct ask *applied = NULL;
+
+    for (size_t i = 0; i < stage->ask_count; i++) {
+        struct ask *ask = stage->asks[i];
+        if (!is_whole(ask, items, count))
+            continue;
+        if (ask->applied == 0)
+            return ask;
+        applied = ask;
+    }
+    return applied;
+}
+
+static void describe(const struct update_item *item, char *text, size_t capacity)
+{
+    char owner[NAME_TEXT_OCTETS], type[TYPE_TEXT_OCTETS];
+
+    snprintf(text, capacity, "%s %s %s ttl %u", update_op_name(item->op),
+             name_to_text(item->owner, owner), type_format(item->type, type),
+             item->ttl);
+}
+
+/* I1, I2, I4. */
+static void watch_update(void *arg, const struct update *update, bool is_applied)
+{
+    struct stage *stage = arg;
+    size_t at = update->prereqs;
+
+    while (at < update->count) {
+        struct ask *ask = author_of(stage, &update->items[at], update->count - at);
+        char text[NAME_TEXT_OCTETS + 64];
+        if (ask == NULL) {
+            describe(&update->items[at], text, sizeof(text));
+            fail_msg("I1: the primary was sent what nobody may write: %s", text);
+        }
+        if (is_applied && ask->applied++ > 0)
+            fail_msg("I4: message %04x was executed twice", ask->id);
+        at += ask->effect_count;
+    }
+}
+
+static void hex_of(const struct tsig_mac *mac, char *text)
+{
+    for (unsigned i = 0; i < mac->len; i++)
+        snprintf(text + 2 * i, 3, "%02x", mac->octets[i]);
+}
+
+/* The last line that holds all of the words, in the paper's first len octets; NULL:
+ * none. */
+static const char *find_line(const struct paper *paper, size_t len,
+                             const char *const *words, size_t count)
+{
+    static char line[65536];
+    const char *found = NULL;
+
+    for (size_t at = 0; at < len;) {
+        const char *end = memchr(paper->chars + at, '\n', len - at);
+        size_t line_len = (size_t)(end - (paper->chars + at));
+        bool has_all = true;
+        assert_non_null(end);
+        assert_true(line_len < sizeof(line));
+        for (size_t i = 0; i < count && has_all; i++)
+            has_all =
+                memmem(paper->chars + at, line_len, words[i], strlen(words[i])) != NULL;
+        if (has_all) {
+            memcpy(line, paper->chars + at, line_len);
+            line[line_len] = '\0';
+            found = line;
+        }
+        at += line_len + 1;
+    }
+    return found;
+}
+
+/* I3, I8. */
+static void watch_noerror(struct stage *stage, const struct ask *ask)
+{
+    char mac[2 * LIMIT_MAC_OCTETS + 1];
+    const struct paper *paper = &stage->paper;
+    const char *const words[] = {mac, "\"rcode\":\"NOERROR\"",
+                                 "\"verdict\":\"permitted\""};
+
+    hex_of(&ask->mac, mac);
+    if (find_line(paper, stage->has_no_audit_rule ? paper->len : paper->synced_len,
+                  words, COUNT_OF(words)) == NULL)
+        fail_msg("I8: NOERROR to %04x and no line of it on disk", ask->id);
+    if (ask->original->effect_count > 0 && ask->original->applied != 1)
+        fail_msg("I3: NOERROR to %04x, applied %u times", ask->id,
+                 ask->original->applied);
+}
+
+static void watch_reply(struct stage *stage, const struct ask *ask, size_t len)
+{
+    if (ask->replies > 1)
+        fail_msg("I7: a second reply to %04x", ask->id);
+    if (ask->client.transport == TRANSPORT_UDP) {
+        size_t limit =
+            ask->msg.has_opt ? LIMIT_UDP_REPLY_OCTETS : LIMIT_UDP_PLAIN_OCTETS;
+        assert_true(len <= limit);
+        if (!ask->is_signed && len > ask->len)
+            fail_msg("I7: %zu octets to who sent %zu", len, ask->len);
+    }
+    if (ask->is_update && ask->rcode == RCODE_NOERROR)
+        watch_noerror(stage, ask);
+}
+
+/* ---- ports ---- */
+
+static bool is_same_client(const struct txn_client *a, const struct txn_client *b)
+{
+    return a->transport == b->transport && a->connection == b->connection &&
+           addr_equal(&a->peer, &b->peer) && a->peer.port == b->peer.port;
+}
+
+/* Whose answer that is: of one client's messages, by ID; without octets, the last one
+ * that waits. */
+static struct ask *addressee(const struct stage *stage, const struct txn_client *client,
+                             const uint8_t *octets, size_t len)
+{
+    for (size_t i = stage->ask_count; i-- > 0;) {
+        struct ask *ask = stage->asks[i];
+        bool is_it = len < 2 ? ask->replies + ask->is_dismissed == 0
+                             : (octets[0] << 8 | octets[1]) == ask->id;
+        if (is_it && is_same_client(&ask->client, client))
+            return ask;
+    }
+    fail_msg("a reply to nobody");
+    return NULL;
+}
+
+static void send_client(void *arg, const struct txn_client *client,
+                        const uint8_t *octets, size_t len)
+{
+    struct stage *stage = arg;
+    struct ask *ask = addressee(stage, client, octets, len);
+
+    if (len == 0) {
+        ask->is_dismissed = true;
+        return;
+    }
+    ask->replies++;
+    ask->replied_us = stage->now.mono_us;
+    ask_read_reply(ask, octets, len, stage->now.real_us / SECOND);
+    watch_reply(stage, ask, len);
+}
+
+static enum result send_primary(void *arg, enum txn_link link, const uint8_t *octets,
+                                size_t len)
+{
+    struct stage *stage = arg;
+
+    assert_int_equal(stage->wires[link].state, LINK_UP);
+    if (stage->wires[link].send_fails)
+        return RES_EIO;
+    primary_receive(&stage->primary, link, octets, len, stage->now);
+    return RES_OK;
+}
+
+static void close_primary(void *arg, enum txn_link link, const char *why)
+{
+    struct stage *stage = arg;
+    struct wire *wire = &stage->wires[link];
+
+    assert_non_null(why);
+    wire->closes++;
+    wire->state = LINK_CONNECTING;
+    wire->reconnected_us = stage->now.mono_us + 1;
+    primary_forget(&stage->primary, link);
+}
+
+/* L-4: whole lines, chained. */
+static enum result audit_write(void *arg, const uint8_t *line, size_t len)
+{
+    struct stage *stage = arg;
+    struct paper *paper = &stage->paper;
+    char prev[2 * 32 + 1];
+    size_t unresolved, torn;
+    struct log_chain chain;
+
+    if (paper->write_fails)
+        return RES_EIO;
+    for (int i = 0; i < 32; i++)
+        snprintf(prev + 2 * i, 3, "%02x", paper->prev[i]);
+    assert_ptr_equal(memchr(line, '\n', len), line + len - 1);
+    assert_memory_equal(line + len - 3 - 64, prev, 64);
+    assert_int_equal(EVP_Digest(line, len - 1, paper->prev, NULL, EVP_sha256(), NULL),
+                     1);
+    assert_int_equal(log_scan_line(paper->scan, (const char *)line, len - 1), RES_OK);
+    log_scan_end(paper->scan, &chain, &unresolved, &torn);
+    assert_int_equal(torn, 0);
+    assert_true(paper->len + len <= PAPER_OCTETS);
+    memcpy(paper->chars + paper->len, line, len);
+    paper->len += len;
+    return RES_OK;
+}
+
+static void audit_sync(void *arg, uint64_t token)
+{
+    struct stage *stage = arg;
+    struct paper *paper = &stage->paper;
+
+    assert_true(paper->sync_count < STAGE_SYNCS);
+    if (paper->sync_count > 0)
+        assert_true(token > paper->syncs[paper->sync_count - 1].token);
+    paper->syncs[paper->sync_count].token = token;
+    paper->syncs[paper->sync_count].due_us = stage->now.mono_us + paper->sync_delay_us;
+    paper->syncs[paper->sync_count].len = paper->len;
+    paper->sync_count++;
+}
+
+static uint16_t random_id(void *arg)
+{
+    struct stage *stage = arg;
+
+    stage->random = (uint16_t)(stage->random * 40503u + 12345u);
+    return stage->random;
+}
+
+static void take_log(void *arg, enum txn_level level, const char *line)
+{
+    struct stage *stage = arg;
+
+    assert_in_range(level, LEVEL_ERROR, LEVEL_DEBUG);
+    for (const char *c = line; *c != '\0'; c++)
+        assert_in_range(*c, 0x20, 0x7e);
+    snprintf(stage->log, sizeof(stage->log), "%s", line);
+}
+
+/* ---- time ---- */
+
+static int64_t next_letter_us(const struct stage *stage, size_t *out_index)
+{
+    int64_t due_us = INT64_MAX;
+
+    for (size_t i = 0; i < stage->primary.letter_count; i++) {
+        if (stage->primary.letters[i].due_us < due_us) {
+            due_us = stage->primary.letters[i].due_us;
+            *out_index = i;
+        }
+    }
+    return due_us;
+}
+
+static void deliver_letter(struct stage *stage, size_t index)
+{
+    struct primary *primary = &stage->primary;
+    struct letter letter = primary->letters[index];
+
+    primary->letter_count--;
+    memmove(&primary->letters[index], &primary->letters[index + 1],
+            (primary->letter_count - index) * sizeof(letter));
+    txn_on_primary(stage->txns, letter.link, letter.octets, letter.len, stage->now);
+}
+
+static int64_t next_sync_us(const struct stage *stage)
+{
+    return stage->paper.sync_count > 0 ? stage->paper.syncs[0].due_us : INT64_MAX;
+}
+
+static void finish_sync(struct stage *stage)
+{
+    struct paper *paper = &stage->paper;
+    uint64_t token = paper->syncs[0].token;
+
+    if (!paper->sync_fails)
+        paper->synced_len = paper->syncs[0].len;
+    paper->sync_count--;
+    memmove(&paper->syncs[0], &paper->syncs[1],
+            paper->sync_count * sizeof(paper->syncs[0]));
+    txn_on_synced(stage->txns, token, paper->sync_fails ? RES_EIO : RES_OK, stage->now);
+}
+
+static int64_t next_link_us(const struct stage *stage, enum txn_link *out_link)
+{
+    int64_t due_us = INT64_MAX;
+
+    for (unsigned i = 0; i < LINKS; i++) {
+        const struct wire *wire = &stage->wires[i];
+        if (wire->reconnected_us != 0 && wire->reconnected_us < due_us) {
+            due_us = wire->reconnected_us;
+            *out_link = (enum txn_link)i;
+        }
+    }
+    return due_us;
+}
+
+static void reconnect(struct stage *stage, enum txn_link link)
+{
+    struct wire *wire = &stage->wires[link];
+
+    wire->reconnected_us = 0;
+    stage_link(stage, link, wire->stays_down ? LINK_DOWN : LINK_UP);
+}
+
+static void tell_time(struct stage *stage)
+{
+    txn_on_time(stage->txns, stage->now);
+    if (txns_wake_us(stage->txns) <= stage->now.mono_us)
+        fail_msg("the core wants to be woken without end");
+}
+
+static void set_clock(struct stage *stage, int64_t mono_us)
+{
+    if (mono_us <= stage->now.mono_us)
+        return;
+    stage->now.real_us += mono_us - stage->now.mono_us;
+    stage->now.mono_us = mono_us;
+}
+
+/* The next thing that falls due by end_us; false: nothing does. */
+static bool step(struct stage *stage, int64_t end_us)
+{
+    size_t letter = 0;
+    enum txn_link link = LINK_UPDATE;
+    int64_t letter_us = next_letter_us(stage, &letter);
+    int64_t sync_us = next_sync_us(stage);
+    int64_t link_us = next_link_us(stage, &link);
+    int64_t wake_us = txns_wake_us(stage->txns);
+    int64_t first_us = letter_us < sync_us ? letter_us : sync_us;
+
+    first_us = link_us < first_us ? link_us : first_us;
+    first_us = wake_us < first_us ? wake_us : first_us;
+    if (first_us > end_us)
+        return false;
+    set_clock(stage, first_us);
+    if (letter_us == first_us)
+        deliver_letter(stage, letter);
+    else if (sync_us == first_us)
+        finish_sync(stage);
+    else if (link_us == first_us)
+        reconnect(stage, link);
+    else
+        tell_time(stage);
+    return true;
+}
+
+void stage_advance(struct stage *stage, int64_t us)
+{
+    int64_t end_us = stage->now.mono_us + us;
+    unsigned steps = 0;
+
+    while (step(stage, end_us)) {
+        if (++steps > STEPS_MAX)
+            fail_msg("no end of events");
+    }
+    set_clock(stage, end_us);
+}
+
+void stage_link(struct stage *stage, enum txn_link link, enum txn_link_state state)
+{
+    stage->wires[link].state = state;
+    if (state != LINK_UP)
+        primary_forget(&stage->primary, link);
+    txn_on_link(stage->txns, link, state, "a test", stage->now);
+}
+
+void stage_cut(struct stage *stage, enum txn_link link, int64_t us)
+{
+    stage_link(stage, link, LINK_CONNECTING);
+    stage->wires[link].reconnected_us = stage->now.mono_us + us;
+}
+
+/* ---- messages ---- */
+
+static struct ask *deliver(struct stage *stage, struct ask *ask)
+{
+    assert_true(stage->ask_count < STAGE_ASKS);
+    stage->asks[stage->ask_count++] = ask;
+    stage->sent++;
+    ask->opened =
+        txn_open(stage->txns, ask->octets, ask->len, &ask->client, stage->now);
+    assert_int_equal(ask->opened.fate == TXN_ANSWERED,
+                     ask->replies + ask->is_dismissed == 1);
+    stage_advance(stage, 0);
+    return ask;
+}
+
+struct ask *stage_ask(struct stage *stage, const struct wish *wish)
+{
+    return deliver(
+        stage, ask_new(wish, (unsigned)stage->ask_count, stage->now.real_us / SECOND));
+}
+
+struct ask *stage_repeat(struct stage *stage, const struct ask *ask, bool same_client)
+{
+    return deliver(stage, ask_copy(ask, (unsigned)stage->ask_count, same_client));
+}
+
+/* ---- what came of it ---- */
+
+static char *status_of(struct stage *stage)
+{
+    static char text[65536];
+    struct writer w = writer_of((uint8_t *)text, sizeof(text) - 1);
+    struct json json = json_of(&w);
+
+    json_object_open(&json, NULL);
+    txns_status(stage->txns, &json, stage->now);
+    json_object_close(&json);
+    assert_false(w.failed);
+    text[w.len] = '\0';
+    return text;
+}
+
+static int64_t number_after(const char *text, const char *name)
+{
+    char key[64];
+
+    snprintf(key, sizeof(key), "\"%s\":", name);
+    const char *at = strstr(text, key);
+    return at == NULL ? -1 : strtoll(at + strlen(key), NULL, 10);
+}
+
+int64_t stage_counter(struct stage *stage, const char *name)
+{
+    return number_after(status_of(stage), name);
+}
+
+const char *stage_line(struct stage *stage, const struct ask *ask, const char *event)
+{
+    char mac[2 * LIMIT_MAC_OCTETS + 1], head[32];
+    const char *const words[] = {head, mac};
+
+    snprintf(head, sizeof(head), "{\"event\":\"%s\"", event);
+    hex_of(&ask->mac, mac);
+    const char *line = find_line(&stage->paper, stage->paper.len, words, 2);
+    return line == NULL ? "" : line;
+}
+
+void stage_expect_reply(const struct ask *ask, enum rcode rcode, const char *reason,
+                        const char *file, int line)
+{
+    if (ask->replies != 1) {
+        print_error("%s:%d: %u replies\n", file, line, ask->replies);
+        fail();
+    }
+    if (ask->rcode == rcode && (reason == NULL || strcmp(ask->reason, reason) == 0))
+        return;
+    print_error("%s:%d: %s \"%s\" (%s), not %s \"%s\"\n", file, line,
+                rcode_name(ask->rcode), ask->reason, ask->text, rcode_name(rcode),
+                reason != NULL ? reason : "");
+    fail();
+}
+
+void stage_expect_audit(struct stage *stage, const struct ask *ask, const char *event,
+                        const char *verdict, const char *reason, const char *file,
+                        int line)
+{
+    char words[128];
+    const char *found = stage_line(stage, ask, event);
+
+    snprintf(words, sizeof(words), "\"verdict\":\"%s\",\"reason\":\"%s\"", verdict,
+             reason);
+    if (strstr(found, words) != NULL)
+        return;
+    print_error("%s:%d: not %s in: %s\n", file, line, words, found);
+    fail();
+}
+
+/* ---- opening and closing ---- */
+
+static void start(struct stage *stage, const struct txn_journal *journal)
+{
+    const struct txn_ports ports = {
+        .arg = stage,
+        .send_client = send_client,
+        .send_primary = send_primary,
+        .close_primary = close_primary,
+        .audit_write = audit_write,
+        .audit_sync = audit_sync,
+        .random_id = random_id,
+        .log = take_log,
+    };
+
+    stage->txns = txns_new(&ports, stage->snapshot, journal, stage->now);
+    assert_non_null(stage->txns);
+    for (unsigned i = 0; i < LINKS; i++)
+        stage_link(stage, (enum txn_link)i, LINK_UP);
+    stage_advance(stage, 0);
+}
+
+static void add_cname(struct stage *stage, const char *name)
+{
+    char owner[128], target[128];
+
+    snprintf(owner, sizeof(owner), "_acme-challenge.%s.duckcorp.org", name);
+    snprintf(target, sizeof(target), "_acme-challenge.%s._kage.duckcorp.org.", name);
+    primary_add(&stage->primary, owner, "CNAME", target);
+}
+
+void stage_open(struct stage *stage, void (*tune)(struct settings *settings))
+{
+    static const struct txn_journal first = {.next_seq = 1, .is_first_start = true};
+
+    *stage = (struct stage){
+        .now = {.mono_us = START_MONO, .real_us = SITE_START_S * SECOND}};
+    site_open(&stage->site);
+    stage->snapshot = site_load(&stage->site, tune);
+    primary_open(&stage->primary);
+    stage->primary.on_update = watch_update;
+    stage->primary.arg = stage;
+    add_cname(stage, "mx1");
+    add_cname(stage, "www");
+    add_cname(stage, "mx2");
+    add_cname(stage, "far");
+    primary_add(&stage->primary, "_acme-challenge.bent.duckcorp.org", "CNAME",
+                "_acme-challenge.mx2._kage.duckcorp.org.");
+    stage->paper.chars = malloc(PAPER_OCTETS);
+    stage->paper.scan = log_scan_new();
+    assert_non_null(stage->paper.chars);
+    assert_non_null(stage->paper.scan);
+    start(stage, &first);
+}
+
+/* Every request counts in exactly one counter. */
+static void check_sums(struct stage *stage)
+{
+    const char *status = status_of(stage);
+    int64_t sum = number_after(status, "dropped");
+    const char *at = strstr(status, "\"outcomes\":{");
+
+    assert_non_null(at);
+    for (at = strchr(at, '{'); *at != '}' && at[1] != '}';) {
+        at = strchr(at, ':') + 1;
+        char *end;
+        sum += strtoll(at, &end, 10);
+        at = end;
+    }
+    if (sum != number_after(status, "received"))
+        fail_msg("the counters do not add up: %s", status);
+    assert_int_equal(number_after(status, "received"), stage->sent);
+    assert_int_equal(number_after(status, "under_way"), 0);
+}
+
+/* Who was told that an answer comes got one. */
+static void check_answers(const struct stage *stage)
+{
+    for (size_t i = 0; i < stage->ask_count; i++) {
+        const struct ask *ask = stage->asks[i];
+        unsigned wanted = ask->opened.fate == TXN_DROPPED ? 0 : 1;
+        if (ask->replies + ask->is_dismissed != wanted)
+            fail_msg("message %04x: fate %d, %u replies", ask->id, ask->opened.fate,
+                     ask->replies);
+    }
+}
+
+static void stop(struct stage *stage)
+{
+    stage_advance(stage, 10 * SECOND);
+    assert_true(txns_is_idle(stage->txns));
+    check_sums(stage);
+    check_answers(stage);
+    txns_free(&stage->txns);
+}
+
+void stage_close(struct stage *stage)
+{
+    stop(stage);
+    for (size_t i = stage->ask_count; i-- > 0;)
+        ask_free(stage->asks[i]);
+    primary_close(&stage->primary);
+    snapshot_release(&stage->snapshot);
+    site_close(&stage->site);
+    log_scan_free(&stage->paper.scan);
+    free(stage->paper.chars);
+}
+
+void stage_restart(struct stage *stage)
+{
+    struct txn_journal journal = {.next_seq = 0};
+    struct log_chain chain;
+    size_t unresolved, torn;
+
+    for (size_t i = 0; i < stage->ask_count; i++) {
+        struct ask *ask = stage->asks[i];
+        if (ask->replies == 0) /* whoever waited waits in vain */
+            ask->is_dismissed = true;
+    }
+    txns_free(&stage->txns);
+    stage->sent = 0;
+    stage->paper.sync_count = 0;
+    stage->primary.letter_count = 0;
+    log_scan_end(stage->paper.scan, &chain, &unresolved, &torn);
+    journal.next_seq = chain.next_seq;
+    memcpy(journal.prev, chain.prev, sizeof(journal.prev));
+    start(stage, &journal);
+}
+
+void stage_reload(struct stage *stage, const char *acl,
+                  void (*tune)(struct settings *settings))
+{
+    site_write_acl(&stage->site, acl);
+    snapshot_release(&stage->snapshot);
+    stage->snapshot = site_load(&stage->site, tune);
+    txns_set_snapshot(stage->txns, stage->snapshot, stage->now);
+    stage_advance(stage, 0);
+}

@@ -1,0 +1,537 @@
+/* What is permitted lands, whole and once; what is not goes nowhere. */
+#include "words.h"
+
+static struct stage stage;
+
+static int setup(void **state)
+{
+    (void)state;
+    stage_open(&stage, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stage_close(&stage);
+    return 0;
+}
+
+static void test_permitted_update_lands(void **state)
+{
+    (void)state;
+    struct ask *ask =
+        stage_ask(&stage, &(struct wish){.key = MX1,
+                                         .zone = STATIC,
+                                         .items = {{UPDATE_ADD, ORIGINAL, "TXT",
+                                                    token(1), .ttl = 3600}}});
+
+    expect_reply(ask, RCODE_NOERROR, "");
+    assert_true(ask->is_signed);
+    assert_int_equal(ask->msg.header.counts[SECTION_ZONE], 1);
+    assert_int_equal(primary_has(&stage.primary, TARGET, "TXT", token(1)), 1);
+    assert_int_equal(primary_ttl(&stage.primary, TARGET, "TXT"), 600); /* A-16 */
+    expect_audit(&stage, ask, "intent", "permitted", "permitted");
+    expect_audit(&stage, ask, "result", "permitted", "permitted");
+    assert_non_null(strstr(stage_line(&stage, ask, "result"),
+                           "\"original\":\"" ORIGINAL "\",\"target\":\"" TARGET
+                           "\",\"ttl_asked\":3600,\"ttl\":600"));
+    assert_int_equal(stage_counter(&stage, "permitted"), 1);
+    assert_int_equal(stage.primary.received[KIND_CNAME], 1);
+}
+
+static void test_direct_addressing(void **state)
+{
+    (void)state;
+    struct ask *ask = stage_ask(
+        &stage, &(struct wish){.key = MX1, .items = {ADD(TARGET, 2)}}); /* C-5 */
+
+    expect_reply(ask, RCODE_NOERROR, "");
+    assert_int_equal(primary_has(&stage.primary, TARGET, "TXT", token(2)), 1);
+    assert_int_equal(stage.primary.received[KIND_CNAME], 1);
+}
+
+static void test_native_name_needs_no_lookup(void **state)
+{
+    (void)state;
+    struct ask *ask = add_native(&stage, 3);
+
+    expect_reply(ask, RCODE_NOERROR, "");
+    assert_int_equal(primary_has(&stage.primary, NATIVE, "TXT", token(3)), 1);
+    assert_int_equal(stage.primary.received[KIND_CNAME], 0); /* C-12 */
+}
+
+/* U-6: delete and add in one message, as lego does it; the order is kept. */
+static void test_delete_then_add(void **state)
+{
+    (void)state;
+    primary_add(&stage.primary, TARGET, "TXT", token(1));
+    struct ask *ask =
+        stage_ask(&stage, &(struct wish){.key = MX1,
+                                         .items = {{UPDATE_DELETE_RRSET, TARGET, "TXT"},
+                                                   ADD(TARGET, 2)}});
+
+    expect_reply(ask, RCODE_NOERROR, "");
+    assert_int_equal(primary_has(&stage.primary, TARGET, "TXT", NULL), 1);
+    assert_int_equal(primary_has(&stage.primary, TARGET, "TXT", token(2)), 1);
+}
+
+/* A-14: other types at the name stay. */
+static void test_delete_name(void **state)
+{
+    (void)state;
+    primary_add(&stage.primary, NATIVE, "A", "192.0.2.1");
+    primary_add(&stage.primary, NATIVE, "TXT", "\"x\"");
+    primary_add(&stage.primary, NATIVE, "MX", "1 mail.example.");
+    struct ask *ask = stage_ask(
+        &stage, &(struct wish){.key = MX1,
+                               .zone = DYN,
+                               .items = {{UPDATE_DELETE_NAME, NATIVE, "ANY"}}});
+
+    expect_reply(ask, RCODE_NOERROR, "");
+    assert_int_equal(primary_has(&stage.primary, NATIVE, "A", NULL), 0);
+    assert_int_equal(primary_has(&stage.primary, NATIVE, "TXT", NULL), 0);
+    assert_int_equal(primary_has(&stage.primary, NATIVE, "MX", NULL), 1);
+}
+
+/* A-13 */
+static void test_empty_update(void **state)
+{
+    (void)state;
+    struct ask *ask = stage_ask(&stage, &(struct wish){.key = MX1});
+
+    expect_reply(ask, RCODE_NOERROR, "");
+    expect_audit(&stage, ask, "result", "permitted", "permitted");
+    assert_string_equal(stage_line(&stage, ask, "intent"), "");
+    assert_int_equal(stage.primary.received[KIND_UPDATE], 0);
+}
+
+/* ---- refusals ---- */
+
+struct refusal {
+    const char *name;
+    struct wish wish;
+    enum rcode rcode;
+    const char *reason; /* in the audit and the counters */
+};
+
+/* Each is refused for what it is, over both transports alike (N-5), leaves one audit
+ * line, and the primary hears nothing of it. */
+static void test_refusals(void **state)
+{
+    const struct refusal refusals[] = {
+        {"another host's name",
+         {.key = MX1, .zone = STATIC, .items = {ADD(ORIGINAL2, 1)}},
+         RCODE_REFUSED,
+         "name-not-granted"},
+        {"another host's target",
+         {.key = MX1, .items = {ADD(TARGET2, 1)}},
+         RCODE_REFUSED,
+         "name-not-granted"},
+        {"one of two names is another's (I2)",
+         {.key = MX1, .zone = STATIC, .items = {ADD(ORIGINAL, 1), ADD(ORIGINAL2, 2)}},
+         RCODE_REFUSED,
+         "name-not-granted"},
+        {"an apex (A-7)",
+         {.key = MX1, .items = {ADD("_kage.duckcorp.org", 1)}},
+         RCODE_REFUSED,
+         "name-not-granted"},
+        {"another type",
+         {.key = MX1, .items = {{UPDATE_ADD, TARGET, "A", "192.0.2.1", .ttl = 60}}},
+         RCODE_REFUSED,
+         "type-not-granted"},
+        {"a value that is no token",
+         {.key = MX1, .items = {{UPDATE_ADD, TARGET, "TXT", "\"x\"", .ttl = 60}}},
+         RCODE_REFUSED,
+         "value-not-allowed"},
+        {"a whole name that may not be deleted",
+         {.key = MX1, .items = {{UPDATE_DELETE_NAME, TARGET, "ANY"}}},
+         RCODE_REFUSED,
+         "operation-not-granted"},
+        {"a prerequisite on another's name (A-12)",
+         {.key = MX1, .items = {{UPDATE_PREREQ, TARGET2, "TXT"}, ADD(TARGET, 1)}},
+         RCODE_REFUSED,
+         "prerequisite-not-granted"},
+        {"two zones in one message (C-11)",
+         {.key = MX1, .zone = STATIC, .items = {ADD(ORIGINAL, 1), ADD(NATIVE, 2)}},
+         RCODE_NOTZONE,
+         "name-outside-zone"},
+        {"a zone that nobody has",
+         {.key = MX1, .zone = "example.com", .items = {ADD("x.example.com", 1)}},
+         RCODE_NOTAUTH,
+         "zone-unknown"},
+        {"a name outside the zone",
+         {.key = MX1, .items = {ADD("x.example.com", 1)}},
+         RCODE_NOTZONE,
+         "name-outside-zone"},
+        {"a key that no host has",
+         {.key = "orphan", .items = {ADD(TARGET, 1)}},
+         RCODE_REFUSED,
+         "key-without-host"},
+        {"a key that no host has, and nothing asked (A-13)",
+         {.key = "orphan"},
+         RCODE_REFUSED,
+         "key-without-host"},
+        {"a host that may not come from here",
+         {.key = FAR, .items = {ADD("_acme-challenge.far._kage.duckcorp.org", 1)}},
+         RCODE_REFUSED,
+         "source-not-allowed"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT_OF(refusals); i++) {
+        const struct refusal *refusal = &refusals[i / 2];
+        struct wish wish = refusal->wish;
+        int64_t before = stage_counter(&stage, refusal->reason);
+
+        wish.is_tcp = i % 2 == 1;
+        wish.edns = 1232;
+        wish.signed_ago_s = (int64_t)i;
+        print_message("  %s, %s\n", refusal->name, wish.is_tcp ? "TCP" : "UDP");
+        struct ask *ask = stage_ask(&stage, &wish);
+        expect_reply(ask, refusal->rcode, refusal->reason);
+        expect_audit(&stage, ask, "result", "refused", refusal->reason);
+        assert_true(ask->is_signed);
+        assert_true(ask->ede >= 0);
+        assert_int_equal(stage_counter(&stage, refusal->reason),
+                         (before > 0 ? before : 0) + 1);
+        assert_string_equal(stage_line(&stage, ask, "intent"), "");
+    }
+    assert_int_equal(stage.primary.received[KIND_UPDATE], 0);
+    assert_int_equal(stage.primary.received[KIND_CNAME], 0);
+}
+
+/* The near-miss of the last one. */
+static void test_host_from_its_own_network(void **state)
+{
+    (void)state;
+    struct ask *ask = stage_ask(
+        &stage,
+        &(struct wish){.key = FAR,
+                       .from = "198.51.100.7",
+                       .items = {ADD("_acme-challenge.far._kage.duckcorp.org", 1)}});
+
+    expect_reply(ask, RCODE_NOERROR, "");
+}
+
+struct stranger {
+    const char *name;
+    struct wish wish;
+    enum rcode rcode;
+    uint16_t tsig_error;
+    bool is_signed;
+    const char *reason;
+};
+
+/* Who does not verify: no signature, no reason, no audit line (T-15, I5, I7). */
+static void test_strangers(void **state)
+{
+    const struct stranger strangers[] = {
+        {"unsigned",
+         {.items = {ADD(TARGET, 1)}},
+         RCODE_REFUSED,
+         0,
+         false,
+         "update-unsigned"},
+        {"unknown key",
+         {.key = MX1, .has_unknown_key = true, .items = {ADD(TARGET, 1)}},
+         RCODE_NOTAUTH,
+         TSIG_BADKEY,
+         false,
+         "key-unknown"},
+        {"the gateway's own key (U-10)",
+         {.key = "gateway", .items = {ADD(TARGET, 1)}},
+         RCODE_NOTAUTH,
+         TSIG_BADKEY,
+         false,
+         "key-unknown"},
+        {"bad MAC",
+         {.key = MX1, .has_bad_mac = true, .items = {ADD(TARGET, 1)}},
+         RCODE_NOTAUTH,
+         TSIG_BADSIG,
+         false,
+         "mac-bad"},
+        {"bad MAC and bad time say BADSIG",
+         {.key = MX1, .has_bad_mac = true, .signed_ago_s = 900},
+         RCODE_NOTAUTH,
+         TSIG_BADSIG,
+         false,
+         "mac-bad"},
+        {"too old",
+         {.key = MX1, .signed_ago_s = 301},
+         RCODE_NOTAUTH,
+         TSIG_BADTIME,
+         true,
+         "time-skew"},
+        {"from the future",
+         {.key = MX1, .signed_ago_s = -301},
+         RCODE_NOTAUTH,
+         TSIG_BADTIME,
+         true,
+         "time-skew"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(strangers); i++) {
+        const struct stranger *stranger = &strangers[i];
+
+        print_message("  %s\n", stranger->name);
+        struct ask *ask = stage_ask(&stage, &stranger->wish);
+        expect_reply(ask, stranger->rcode, "");
+        assert_int_equal(ask->tsig_error, stranger->tsig_error);
+        assert_int_equal(ask->is_signed, stranger->is_signed);
+        assert_int_equal(ask->opened.is_verified, stranger->is_signed);
+        assert_true(stage_counter(&stage, stranger->reason) >= 1);
+        assert_int_equal(stage.paper.len, 0);
+    }
+    assert_int_equal(stage.primary.received[KIND_UPDATE], 0);
+}
+
+/* ---- look-ups ---- */
+
+struct lookup_case {
+    const char *name;
+    const char *owner;
+    struct order order; /* trick 0: the primary is honest */
+    enum rcode rcode;
+    const char *reason;
+    unsigned closes;
+};
+
+/* C-6 to C-8, C-12: whatever the look-up brings, it can only cause a refusal. */
+static void test_lookups(void **state)
+{
+    static const struct lookup_case cases[] = {
+        {"no CNAME",
+         "_acme-challenge.bare.duckcorp.org",
+         {.trick = TRICK_NONE},
+         RCODE_REFUSED,
+         "cname-missing",
+         0},
+        {"a CNAME to another's target",
+         "_acme-challenge.bent.duckcorp.org",
+         {.trick = TRICK_NONE},
+         RCODE_REFUSED,
+         "cname-unexpected",
+         0},
+        {"a DNAME",
+         ORIGINAL,
+         {.trick = TRICK_DNAME},
+         RCODE_REFUSED,
+         "cname-unexpected",
+         0},
+        {"two CNAMEs",
+         ORIGINAL,
+         {.trick = TRICK_TWO_CNAMES},
+         RCODE_REFUSED,
+         "cname-unexpected",
+         0},
+        {"no authority",
+         ORIGINAL,
+         {.trick = TRICK_NOT_AA},
+         RCODE_SERVFAIL,
+         "lookup-failed",
+         0},
+        {"SERVFAIL",
+         ORIGINAL,
+         {.trick = TRICK_RCODE, .rcode = RCODE_SERVFAIL},
+         RCODE_SERVFAIL,
+         "lookup-failed",
+         0},
+        {"REFUSED",
+         ORIGINAL,
+         {.trick = TRICK_RCODE, .rcode = RCODE_REFUSED},
+         RCODE_SERVFAIL,
+         "lookup-failed",
+         0},
+        {"a bad MAC",
+         ORIGINAL,
+         {.trick = TRICK_BAD_MAC},
+         RCODE_SERVFAIL,
+         "lookup-failed",
+         1},
+        {"another question",
+         ORIGINAL,
+         {.trick = TRICK_WRONG_ZONE},
+         RCODE_SERVFAIL,
+         "lookup-failed",
+         1},
+        {"truncated",
+         ORIGINAL,
+         {.trick = TRICK_TRUNCATED},
+         RCODE_SERVFAIL,
+         "lookup-failed",
+         1},
+        {"unsigned",
+         ORIGINAL,
+         {.trick = TRICK_UNSIGNED},
+         RCODE_SERVFAIL,
+         "lookup-failed",
+         1},
+        {"no answer",
+         ORIGINAL,
+         {.trick = TRICK_DEAF},
+         RCODE_SERVFAIL,
+         "lookup-failed",
+         1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct lookup_case *c = &cases[i];
+        struct order order = c->order;
+
+        print_message("  %s\n", c->name);
+        order.kind = KIND_CNAME;
+        if (order.trick != TRICK_NONE)
+            primary_expect(&stage.primary, order);
+        stage.wires[LINK_QUERY].closes = 0;
+        struct ask *ask =
+            stage_ask(&stage, &(struct wish){.key = MX1,
+                                             .zone = STATIC,
+                                             .signed_ago_s = (int64_t)i,
+                                             .items = {ADD(c->owner, (unsigned)i)}});
+        stage_advance(&stage, 10 * SECOND);
+        expect_reply(ask, c->rcode, c->reason);
+        assert_int_equal(stage.wires[LINK_QUERY].closes, c->closes);
+    }
+    assert_int_equal(stage.primary.received[KIND_UPDATE], 0);
+    expect_reply(add_token(&stage, 99), RCODE_NOERROR, "");
+}
+
+/* D7 */
+static void test_lookup_cache(void **state)
+{
+    (void)state;
+    expect_reply(add_token(&stage, 1), RCODE_NOERROR, "");
+    expect_reply(add_token(&stage, 2), RCODE_NOERROR, "");
+    assert_int_equal(stage.primary.received[KIND_CNAME], 1);
+    primary_remove(&stage.primary, ORIGINAL, "CNAME");
+    stage_advance(&stage, 9 * SECOND);
+    expect_reply(add_token(&stage, 3), RCODE_NOERROR, "");
+    stage_advance(&stage, 2 * SECOND);
+    expect_reply(add_token(&stage, 4), RCODE_REFUSED, "cname-missing");
+    assert_int_equal(stage.primary.received[KIND_CNAME], 2);
+    /* Only what equals the binding is kept: a CNAME just added works at once. */
+    primary_add(&stage.primary, ORIGINAL, "CNAME", TARGET ".");
+    expect_reply(add_token(&stage, 5), RCODE_NOERROR, "");
+}
+
+static void test_reload_empties_the_cache(void **state)
+{
+    (void)state;
+    expect_reply(add_token(&stage, 1), RCODE_NOERROR, "");
+    primary_remove(&stage.primary, ORIGINAL, "CNAME");
+    stage_reload(&stage, site_acl, NULL);
+    expect_reply(add_token(&stage, 2), RCODE_REFUSED, "cname-missing");
+}
+
+/* C-9: the guard makes loud what the primary would ignore silently. */
+static void test_target_is_cname(void **state)
+{
+    (void)state;
+    primary_add(&stage.primary, TARGET, "CNAME", "elsewhere.example.");
+    struct ask *ask = add_token(&stage, 1);
+
+    expect_reply(ask, RCODE_REFUSED, "target-is-cname");
+    expect_audit(&stage, ask, "result", "refused", "target-is-cname");
+    assert_non_null(
+        strstr(stage_line(&stage, ask, "result"), "\"primary_rcode\":\"YXRRSET\""));
+}
+
+/* ---- prerequisites ---- */
+
+static struct ask *add_if(uint16_t class, unsigned n)
+{
+    return stage_ask(
+        &stage, &(struct wish){.key = MX1,
+                               .items = {{UPDATE_PREREQ, TARGET, "TXT", .class = class},
+                                         ADD(TARGET, n)}});
+}
+
+static void test_prerequisites(void **state)
+{
+    enum { IF_THERE = 255, IF_NOT_THERE = 254 };
+
+    (void)state;
+    struct ask *ask = add_if(IF_THERE, 1);
+    expect_reply(ask, RCODE_NXRRSET, "prerequisite-failed");
+    expect_audit(&stage, ask, "result", "permitted", "prerequisite-failed");
+    assert_int_equal(primary_has(&stage.primary, TARGET, "TXT", NULL), 0);
+    expect_reply(add_if(IF_NOT_THERE, 2), RCODE_NOERROR, "");
+    expect_reply(add_if(IF_NOT_THERE, 3), RCODE_YXRRSET, "prerequisite-failed");
+    expect_reply(add_if(IF_THERE, 4), RCODE_NOERROR, "");
+    assert_int_equal(primary_has(&stage.primary, TARGET, "TXT", NULL), 2);
+}
+
+/* ---- order ---- */
+
+static void test_one_zone_one_message_in_flight(void **state)
+{
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *first = add_native(&stage, 1);
+    struct ask *second = add_native(&stage, 2);
+    struct ask *elsewhere = add_token(&stage, 3);
+
+    assert_int_equal(first->opened.fate, TXN_WAITING);
+    assert_int_equal(second->opened.fate, TXN_WAITING);
+    assert_int_equal(stage.primary.received[KIND_UPDATE], 2); /* first, elsewhere */
+    expect_reply(elsewhere, RCODE_NOERROR, "");
+    stage_advance(&stage, SECOND - 1);
+    assert_int_equal(first->replies + second->replies, 0);
+    stage_advance(&stage, 1);
+    expect_reply(first, RCODE_NOERROR, "");
+    expect_reply(second, RCODE_NOERROR, "");
+}
+
+/* D4: those who wait share messages; each has its own answer and audit line. */
+static void test_many_wait_for_one_zone(void **state)
+{
+    struct ask *asks[20];
+
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
+    for (unsigned i = 0; i < COUNT_OF(asks); i++) {
+        asks[i] = stage_ask(&stage, &(struct wish){.key = MX1,
+                                                   .zone = DYN,
+                                                   .is_tcp = i % 2 == 0,
+                                                   .items = {ADD(NATIVE, i)}});
+        assert_int_equal(asks[i]->opened.fate, TXN_WAITING);
+    }
+    stage_advance(&stage, SECOND);
+    for (unsigned i = 0; i < COUNT_OF(asks); i++) {
+        expect_reply(asks[i], RCODE_NOERROR, "");
+        expect_audit(&stage, asks[i], "result", "permitted", "permitted");
+        assert_int_equal(asks[i]->applied, 1);
+    }
+    assert_int_equal(primary_has(&stage.primary, NATIVE, "TXT", NULL), 20);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_permitted_update_lands),
+        CASE(test_direct_addressing),
+        CASE(test_native_name_needs_no_lookup),
+        CASE(test_delete_then_add),
+        CASE(test_delete_name),
+        CASE(test_empty_update),
+        CASE(test_refusals),
+        CASE(test_host_from_its_own_network),
+        CASE(test_strangers),
+        CASE(test_lookups),
+        CASE(test_lookup_cache),
+        CASE(test_reload_empties_the_cache),
+        CASE(test_target_is_cname),
+        CASE(test_prerequisites),
+        CASE(test_one_zone_one_message_in_flight),
+        CASE(test_many_wait_for_one_zone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

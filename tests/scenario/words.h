@@ -1,0 +1,39 @@
+/* What the scenarios say often. */
+#ifndef TESTS_SCENARIO_WORDS_H
+#define TESTS_SCENARIO_WORDS_H
+
+#include "../unit/unit.h"
+#include "stage.h"
+
+#define MX1       "mx1.duckcorp.org"
+#define MX2       "mx2.duckcorp.org"
+#define FAR       "far.duckcorp.org"
+#define ORIGINAL  "_acme-challenge.mx1.duckcorp.org"
+#define TARGET    "_acme-challenge.mx1._kage.duckcorp.org"
+#define ORIGINAL2 "_acme-challenge.mx2.duckcorp.org"
+#define TARGET2   "_acme-challenge.mx2._kage.duckcorp.org"
+#define NATIVE    "h1.dyn.duckcorp.org"
+#define DYN       "dyn.duckcorp.org"
+#define STATIC    "duckcorp.org"
+
+/* One item: an add of the token of that number. */
+#define ADD(name, n)                                                                   \
+    {                                                                                  \
+        .op = UPDATE_ADD, .owner = (name), .type = "TXT", .value = token(n), .ttl = 60 \
+    }
+
+/* mx1 adds a token at its challenge name, as certbot would. */
+static inline struct ask *add_token(struct stage *stage, unsigned n)
+{
+    return stage_ask(
+        stage, &(struct wish){.key = MX1, .zone = STATIC, .items = {ADD(ORIGINAL, n)}});
+}
+
+/* The same in the other dynamic zone, without a look-up. */
+static inline struct ask *add_native(struct stage *stage, unsigned n)
+{
+    return stage_ask(
+        stage, &(struct wish){.key = MX1, .zone = DYN, .items = {ADD(NATIVE, n)}});
+}
+
+#endif
