@@ -62,10 +62,14 @@ _Static_assert(LIMIT_HEADER_OCTETS + LIMIT_TSIG_RR_OCTETS + 11 <=
 #define LIMIT_REGEX_COUNTS       512  /* sum of its {N,M} bounds: memory of regcomp(3) */
 #define LIMIT_PROFILE_OCTETS     63   /* a profile's name */
 #define LIMIT_DIAGNOSTICS        1000 /* errors listed; the rest are counted */
+#define LIMIT_USER_OCTETS        256  /* LOGIN_NAME_MAX and a NUL */
 #define LIMIT_PATH_OCTETS        4096
 
 /* Audit: RDATA up to here is written out, beyond it is hashed (L-3). */
 #define LIMIT_AUDIT_RDATA_OCTETS 512
+/* Longest line read back at start: 256 changes, each with two names of NAME_TEXT_OCTETS
+ * and RDATA in hexadecimal, make 1 MiB. */
+#define LIMIT_AUDIT_LINE_OCTETS (4 * 1024 * 1024)
 
 /* A reason's text in a reply: one character-string (RFC 1035 3.3). */
 #define LIMIT_REASON_OCTETS 255

@@ -1,0 +1,323 @@
+#include "net/audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "net/clock.h"
+#include "net/logger.h"
+#include "txn/log.h"
+
+#define RESULT_OCTETS (64 * 1024) /* a result line written at start */
+
+struct audit {
+    int fd;
+    off_t size;     /* where the last whole line ends */
+    bool is_broken; /* the last write failed; said once */
+    uv_loop_t *loop;
+    struct txns *txns;
+    uv_work_t work;
+    bool is_syncing;
+    uint64_t syncing; /* the token of the sync under way */
+    uint64_t wanted;  /* the newest token asked for */
+    int sync_errno;
+};
+
+/* ---- writing ---- */
+
+/* write(2) until all is out; what a failure leaves behind is cut off again by who
+ * calls. */
+static enum result write_all(int fd, const uint8_t *octets, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, octets, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            errno = n == 0 ? ENOSPC : errno;
+            return RES_EIO;
+        }
+        octets += n;
+        len -= (size_t)n;
+    }
+    return RES_OK;
+}
+
+/* While the file cannot be cut back to its last whole line nothing is appended: half a
+ * line and a whole one would make one that nobody can read. */
+static enum result fail_write(struct audit *audit)
+{
+    int error = errno;
+
+    if (!audit->is_broken)
+        logger_printf(LEVEL_ERROR, "audit log: cannot write: %s", strerror(error));
+    audit->is_broken = true;
+    if (ftruncate(audit->fd, audit->size) != 0)
+        logger_printf(LEVEL_ERROR, "audit log: cannot cut off half a line: %s",
+                      strerror(errno));
+    return RES_EIO;
+}
+
+enum result audit_write(struct audit *audit, const uint8_t *line, size_t len)
+{
+    if (audit->is_broken && ftruncate(audit->fd, audit->size) != 0)
+        return RES_EIO;
+    if (write_all(audit->fd, line, len) != RES_OK)
+        return fail_write(audit);
+    audit->size += (off_t)len;
+    if (audit->is_broken)
+        logger_write(LEVEL_NOTICE, "audit log: can be written again");
+    audit->is_broken = false;
+    return RES_OK;
+}
+
+/* ---- syncing ---- */
+
+/* In libuv's pool: touches nothing but the descriptor and its errno. */
+static void sync_file(uv_work_t *work)
+{
+    struct audit *audit = work->data;
+
+    audit->sync_errno = fdatasync(audit->fd) != 0 ? errno : 0;
+}
+
+static void start_sync(struct audit *audit);
+
+static void on_synced(uv_work_t *work, int status)
+{
+    struct audit *audit = work->data;
+    bool is_good = status == 0 && audit->sync_errno == 0;
+
+    audit->is_syncing = false;
+    if (!is_good)
+        logger_printf(LEVEL_ERROR, "audit log: cannot sync: %s",
+                      strerror(audit->sync_errno));
+    txn_on_synced(audit->txns, audit->syncing, is_good ? RES_OK : RES_EIO, clock_now());
+    if (audit->wanted > audit->syncing && !audit->is_syncing)
+        start_sync(audit);
+}
+
+static void start_sync(struct audit *audit)
+{
+    audit->syncing = audit->wanted;
+    audit->is_syncing = true;
+    audit->work.data = audit;
+    /* Fails for a missing callback only. */
+    (void)uv_queue_work(audit->loop, &audit->work, sync_file, on_synced);
+}
+
+/* One at a time: what is asked for meanwhile shares the next one. */
+void audit_sync(struct audit *audit, uint64_t token)
+{
+    audit->wanted = token;
+    if (!audit->is_syncing)
+        start_sync(audit);
+}
+
+/* ---- reading back ---- */
+
+/* A file's lines, read in pieces. */
+struct lines {
+    int fd;
+    char *octets;
+    size_t capacity;
+    size_t have;
+};
+
+static enum result scan_piece(struct lines *lines, struct log_scan *scan)
+{
+    size_t at = 0;
+
+    for (;;) {
+        const char *newline = memchr(lines->octets + at, '\n', lines->have - at);
+        if (newline == NULL)
+            break;
+        size_t len = (size_t)(newline - lines->octets) - at;
+        enum result res = log_scan_line(scan, lines->octets + at, len);
+        if (res != RES_OK)
+            return res;
+        at += len + 1;
+    }
+    lines->have -= at;
+    memmove(lines->octets, lines->octets + at, lines->have);
+    return RES_OK;
+}
+
+static enum result scan_lines(struct lines *lines, struct log_scan *scan)
+{
+    for (;;) {
+        if (lines->have == lines->capacity)
+            return RES_ERANGE; /* a line that is none of ours */
+        ssize_t n =
+            read(lines->fd, lines->octets + lines->have, lines->capacity - lines->have);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return RES_EIO;
+        if (n == 0)
+            break;
+        lines->have += (size_t)n;
+        enum result res = scan_piece(lines, scan);
+        if (res != RES_OK)
+            return res;
+    }
+    /* Without its newline: torn by a crash, and chained as it is (L-4). */
+    return lines->have > 0 ? log_scan_line(scan, lines->octets, lines->have) : RES_OK;
+}
+
+static enum result read_back(struct audit *audit, const char *path,
+                             struct log_scan *scan)
+{
+    struct lines lines = {.capacity = LIMIT_AUDIT_LINE_OCTETS};
+
+    lines.octets = malloc(lines.capacity);
+    if (lines.octets == NULL)
+        return RES_EMEM;
+    lines.fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum result res = lines.fd < 0 ? RES_EIO : scan_lines(&lines, scan);
+    int error = errno;
+    if (lines.fd >= 0)
+        (void)close(lines.fd);
+    free(lines.octets);
+    if (res == RES_OK && lines.have > 0)
+        res = audit_write(audit, (const uint8_t *)"\n", 1);
+    else
+        errno = error;
+    return res;
+}
+
+/* L-2: what a crash left open ends as unknown. */
+static enum result end_intents(struct audit *audit, const struct log_scan *scan,
+                               struct log_chain *chain, size_t unresolved,
+                               struct txn_now now)
+{
+    uint8_t *line = unresolved > 0 ? malloc(RESULT_OCTETS) : NULL;
+    enum result res = unresolved > 0 && line == NULL ? RES_EMEM : RES_OK;
+
+    for (size_t i = 0; i < unresolved && res == RES_OK; i++) {
+        struct writer w = writer_of(line, RESULT_OCTETS);
+        res = log_scan_write_result(scan, i, chain, now.real_us, &w);
+        if (res == RES_OK)
+            res = audit_write(audit, w.octets, w.len);
+    }
+    free(line);
+    if (unresolved > 0 && res == RES_OK)
+        logger_printf(LEVEL_WARNING,
+                      "audit log: %zu requests had no result when the last run ended: "
+                      "their outcome is unknown",
+                      unresolved);
+    return res;
+}
+
+static enum result recover(struct audit *audit, const char *path, struct txn_now now,
+                           struct txn_journal *journal)
+{
+    struct log_scan *scan = log_scan_new();
+    struct log_chain chain;
+    size_t unresolved, torn;
+
+    if (scan == NULL)
+        return RES_EMEM;
+    enum result res = read_back(audit, path, scan);
+    if (res == RES_OK) {
+        log_scan_end(scan, &chain, &unresolved, &torn);
+        if (torn > 0)
+            logger_printf(LEVEL_WARNING, "audit log: %zu torn lines", torn);
+        res = end_intents(audit, scan, &chain, unresolved, now);
+    }
+    if (res == RES_OK) {
+        journal->next_seq = chain.next_seq;
+        memcpy(journal->prev, chain.prev, sizeof(journal->prev));
+    }
+    log_scan_free(&scan);
+    return res;
+}
+
+/* ---- opening ---- */
+
+/* is_first_start: nobody has ever written there (T-20). */
+static enum result open_file(const char *path, int *out_fd, bool *out_is_first_start)
+{
+    int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK;
+
+    *out_is_first_start = false;
+    int fd = open(path, flags);
+    if (fd < 0 && errno == ENOENT) {
+        *out_is_first_start = true;
+        fd = open(path, flags | O_CREAT | O_EXCL, 0640);
+    }
+    *out_fd = fd;
+    return fd < 0 ? RES_EIO : RES_OK;
+}
+
+/* One writer, or the chain of lines would fork. */
+static enum result take_file(struct audit *audit)
+{
+    struct stat status;
+
+    if (fstat(audit->fd, &status) != 0)
+        return RES_EIO;
+    if (!S_ISREG(status.st_mode)) {
+        errno = EINVAL;
+        return RES_EIO;
+    }
+    audit->size = status.st_size;
+    if (flock(audit->fd, LOCK_EX | LOCK_NB) == 0)
+        return RES_OK;
+    return errno == EWOULDBLOCK ? RES_EEXISTS : RES_EIO;
+}
+
+static const char *what_failed(enum result res)
+{
+    if (res == RES_EEXISTS)
+        return "another process writes to it";
+    if (res == RES_ERANGE)
+        return "a line is longer than any that we write: is it an audit log?";
+    return res == RES_EMEM ? "no memory" : strerror(errno);
+}
+
+enum result audit_open(const char *path, struct txn_now now, struct audit **out,
+                       struct txn_journal *out_journal)
+{
+    struct audit *audit = calloc(1, sizeof(*audit));
+
+    *out_journal = (struct txn_journal){.next_seq = 1};
+    if (audit == NULL)
+        return RES_EMEM;
+    enum result res = open_file(path, &audit->fd, &out_journal->is_first_start);
+    if (res == RES_OK)
+        res = take_file(audit);
+    if (res == RES_OK)
+        res = recover(audit, path, now, out_journal);
+    if (res == RES_OK && fdatasync(audit->fd) != 0)
+        res = RES_EIO;
+    if (res != RES_OK) {
+        logger_printf(LEVEL_ERROR, "audit log %s: %s", path, what_failed(res));
+        audit_close(&audit);
+        return res;
+    }
+    *out = audit;
+    return RES_OK;
+}
+
+void audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns)
+{
+    audit->loop = loop;
+    audit->txns = txns;
+}
+
+void audit_close(struct audit **audit)
+{
+    if (*audit == NULL)
+        return;
+    if ((*audit)->fd >= 0)
+        (void)close((*audit)->fd);
+    free(*audit);
+    *audit = NULL;
+}

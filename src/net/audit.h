@@ -1,0 +1,35 @@
+/*
+ * The audit file: read back at start, appended to, synced. Floor 4. Rules D9, L-2, L-4,
+ * R-7, I8.
+ *
+ * Knows lines and the disk; what a line says is txn/log's.
+ */
+#ifndef TSIGATE_NET_AUDIT_H
+#define TSIGATE_NET_AUDIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/result.h"
+#include "txn/txn.h"
+
+struct audit;
+
+/*
+ * Opens or creates the file (0640), takes it for this process alone, and reads it back:
+ * a torn last line gets its newline, an intent without a result its result
+ * `outcome-unknown`, and all that is on the disk when this returns. What went wrong is
+ * in the log. RES_EIO, RES_EEXISTS (another process has it), RES_EMEM.
+ */
+enum result audit_open(const char *path, struct txn_now now, struct audit **out,
+                       struct txn_journal *out_journal) MUST_CHECK NONNULL;
+void audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns) NONNULL;
+/* The ports of txn.h. */
+enum result audit_write(struct audit *audit, const uint8_t *line,
+                        size_t len) MUST_CHECK NONNULL;
+void audit_sync(struct audit *audit, uint64_t token) NONNULL;
+/* To be called when the loop has run out: no sync is under way. */
+void audit_close(struct audit **audit) NONNULL;
+
+#endif

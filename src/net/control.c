@@ -1,0 +1,303 @@
+#include "net/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+
+#define REQUEST_OCTETS 64
+#define REQUEST_MS     10000 /* for the request to come, and for the answer to be read */
+#define STATUS_OCTETS  (256 * 1024)
+
+/* Somebody at the socket. One request, one answer. */
+struct visitor {
+    struct control *control;
+    uv_pipe_t pipe;
+    uv_timer_t timer;
+    unsigned open_handles; /* the memory goes with the last one */
+    struct visitor *next;
+    char request[REQUEST_OCTETS];
+    size_t len;
+    uint64_t reload; /* waits for that one; 0: for none */
+    bool is_closing;
+    uv_write_t write;
+    char *answer;
+};
+
+struct control {
+    const struct settings_limits *limits; /* the caller's */
+    struct control_ports ports;
+    uv_loop_t *loop;
+    char *path;
+    int fd; /* -1: the handle's */
+    uv_pipe_t listener;
+    bool has_listener;
+    struct visitor *visitors;
+    size_t count;
+};
+
+struct control *control_new(const struct settings_limits *limits,
+                            const struct control_ports *ports)
+{
+    struct control *control = calloc(1, sizeof(*control));
+
+    if (control == NULL)
+        return NULL;
+    control->limits = limits;
+    control->ports = *ports;
+    control->fd = -1;
+    return control;
+}
+
+/* ---- the socket ---- */
+
+/* Whether somebody listens there. */
+static bool is_alive(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return true; /* cannot tell: nothing is removed */
+    int error = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0
+                    ? 0
+                    : errno;
+    (void)close(fd);
+    return error != ECONNREFUSED && error != ENOENT;
+}
+
+/* bind(2) gives the file the umask's mode, so that it is never open to others. */
+static int bind_private(int fd, const struct sockaddr_un *address)
+{
+    mode_t before = umask(0177);
+    int failed = bind(fd, (const struct sockaddr *)address, sizeof(*address));
+
+    (void)umask(before);
+    return failed;
+}
+
+enum result control_bind(struct control *control, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat status;
+
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        errno = ENAMETOOLONG;
+        return RES_EIO;
+    }
+    memcpy(address.sun_path, path, strlen(path));
+    if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode)) {
+        if (is_alive(&address))
+            return RES_EEXISTS;
+        (void)unlink(path);
+    }
+    control->path = strdup(path);
+    control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (control->path == NULL || control->fd < 0)
+        return control->path == NULL ? RES_EMEM : RES_EIO;
+    if (bind_private(control->fd, &address) != 0) {
+        free(control->path); /* not ours to remove */
+        control->path = NULL;
+        return RES_EIO;
+    }
+    return RES_OK;
+}
+
+/* ---- visitors ---- */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct visitor *visitor = handle->data;
+
+    if (--visitor->open_handles > 0)
+        return;
+    free(visitor->answer);
+    free(visitor);
+}
+
+/* The only way out. */
+static void visitor_close(struct visitor *visitor)
+{
+    struct visitor **at = &visitor->control->visitors;
+
+    if (visitor->is_closing)
+        return;
+    visitor->is_closing = true;
+    while (*at != visitor)
+        at = &(*at)->next;
+    *at = visitor->next;
+    visitor->control->count--;
+    uv_close((uv_handle_t *)&visitor->pipe, on_handle_closed);
+    uv_close((uv_handle_t *)&visitor->timer, on_handle_closed);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    visitor_close(timer->data);
+}
+
+static void on_answered(uv_write_t *write, int status)
+{
+    (void)status;
+    visitor_close(write->data);
+}
+
+/* The answer and its newline; then the connection ends. */
+static void answer(struct visitor *visitor, const char *octets, size_t len)
+{
+    (void)uv_read_stop((uv_stream_t *)&visitor->pipe);
+    (void)uv_timer_start(&visitor->timer, on_deadline, REQUEST_MS, 0);
+    visitor->answer = malloc(len + 1);
+    if (visitor->answer == NULL) {
+        visitor_close(visitor);
+        return;
+    }
+    memcpy(visitor->answer, octets, len);
+    visitor->answer[len] = '\n';
+    uv_buf_t buf = uv_buf_init(visitor->answer, (unsigned)len + 1);
+    visitor->write.data = visitor;
+    if (uv_write(&visitor->write, (uv_stream_t *)&visitor->pipe, &buf, 1,
+                 on_answered) != 0)
+        visitor_close(visitor);
+}
+
+static void answer_status(struct visitor *visitor)
+{
+    const struct control_ports *ports = &visitor->control->ports;
+    char *octets = malloc(STATUS_OCTETS);
+
+    if (octets == NULL) {
+        visitor_close(visitor);
+        return;
+    }
+    struct writer w = writer_of((uint8_t *)octets, STATUS_OCTETS);
+    ports->status(ports->arg, &w);
+    answer(visitor, octets, w.len);
+    free(octets);
+}
+
+static void serve(struct visitor *visitor, const char *request)
+{
+    static const char unknown[] =
+        "{\"ok\":false,\"errors\":[\"unknown request: say status or reload\"]}";
+    const struct control_ports *ports = &visitor->control->ports;
+
+    if (strcmp(request, "status") == 0) {
+        answer_status(visitor);
+    } else if (strcmp(request, "reload") == 0) {
+        /* As long as it takes; the peer may leave meanwhile. */
+        (void)uv_timer_stop(&visitor->timer);
+        visitor->reload = ports->reload(ports->arg);
+    } else {
+        answer(visitor, unknown, sizeof(unknown) - 1);
+    }
+}
+
+void control_reloaded(struct control *control, uint64_t number, const char *octets,
+                      size_t len)
+{
+    struct visitor *next = NULL;
+
+    for (struct visitor *visitor = control->visitors; visitor != NULL; visitor = next) {
+        next = visitor->next;
+        if (visitor->reload == 0 || visitor->reload > number)
+            continue;
+        visitor->reload = 0;
+        answer(visitor, octets, len);
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    struct visitor *visitor = handle->data;
+
+    (void)suggested;
+    *out = uv_buf_init(visitor->request + visitor->len,
+                       (unsigned)(sizeof(visitor->request) - visitor->len));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct visitor *visitor = stream->data;
+
+    (void)buf;
+    if (n == 0 || (n == UV_EOF && visitor->reload != 0))
+        return;                          /* it may have closed its half only */
+    if (n < 0 || visitor->reload != 0) { /* has left, or talks out of turn */
+        visitor_close(visitor);
+        return;
+    }
+    visitor->len += (size_t)n;
+    char *newline = memchr(visitor->request, '\n', visitor->len);
+    if (newline != NULL) {
+        *newline = '\0';
+        visitor->len = 0;
+        serve(visitor, visitor->request);
+    } else if (visitor->len == sizeof(visitor->request)) {
+        visitor_close(visitor);
+    }
+}
+
+static void on_visit(uv_stream_t *listener, int status)
+{
+    struct control *control = listener->data;
+    struct visitor *visitor = status == 0 ? calloc(1, sizeof(*visitor)) : NULL;
+
+    if (visitor == NULL)
+        return;
+    visitor->control = control;
+    visitor->pipe.data = visitor->timer.data = visitor;
+    (void)uv_pipe_init(control->loop, &visitor->pipe, 0);
+    (void)uv_timer_init(control->loop, &visitor->timer);
+    visitor->open_handles = 2;
+    visitor->next = control->visitors;
+    control->visitors = visitor;
+    control->count++;
+    if (uv_accept(listener, (uv_stream_t *)&visitor->pipe) != 0 ||
+        control->count > control->limits->control_connections ||
+        uv_read_start((uv_stream_t *)&visitor->pipe, on_alloc, on_read) != 0 ||
+        uv_timer_start(&visitor->timer, on_deadline, REQUEST_MS, 0) != 0)
+        visitor_close(visitor);
+}
+
+enum result control_start(struct control *control, uv_loop_t *loop)
+{
+    control->loop = loop;
+    if (control->fd < 0)
+        return RES_OK; /* there is no control socket */
+    if (uv_pipe_init(loop, &control->listener, 0) != 0)
+        return RES_EIO;
+    control->has_listener = true;
+    control->listener.data = control;
+    if (uv_pipe_open(&control->listener, control->fd) != 0)
+        return RES_EIO;
+    control->fd = -1;
+    return uv_listen((uv_stream_t *)&control->listener, 8, on_visit) == 0 ? RES_OK
+                                                                          : RES_EIO;
+}
+
+void control_close(struct control *control)
+{
+    while (control->visitors != NULL)
+        visitor_close(control->visitors);
+    if (control->has_listener)
+        uv_close((uv_handle_t *)&control->listener, NULL);
+    if (control->path != NULL)
+        (void)unlink(control->path);
+}
+
+void control_free(struct control **control)
+{
+    if (*control == NULL)
+        return;
+    if ((*control)->fd >= 0)
+        (void)close((*control)->fd);
+    free((*control)->path);
+    free(*control);
+    *control = NULL;
+}

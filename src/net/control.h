@@ -1,0 +1,45 @@
+/*
+ * The control socket: one request line, one JSON line back, and that is all. Floor 4.
+ * Rule O-10.
+ *
+ * Knows the socket and its peers; what the requests do is the daemon's.
+ */
+#ifndef TSIGATE_NET_CONTROL_H
+#define TSIGATE_NET_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/result.h"
+#include "policy/settings.h"
+
+struct control;
+
+struct control_ports {
+    void *arg;
+    /* Writes the answer of `status`, without newline. */
+    void (*status)(void *arg, struct writer *w);
+    /* Asks for a reload; control_reloaded follows, later. Gives its number: they grow.
+     */
+    uint64_t (*reload)(void *arg);
+};
+
+/* limits stay the caller's and may change. NULL: no memory. */
+struct control *control_new(const struct settings_limits *limits,
+                            const struct control_ports *ports) MUST_CHECK NONNULL;
+/* Binds the socket, mode 0600. One that nobody answers is replaced. RES_EEXISTS:
+ * somebody does; RES_EIO: errno tells. */
+enum result control_bind(struct control *control, const char *path) MUST_CHECK NONNULL;
+/* Begins to listen. RES_EIO. */
+enum result control_start(struct control *control, uv_loop_t *loop) MUST_CHECK NONNULL;
+/* Answers all who wait for the reload of that number or an earlier one. */
+void control_reloaded(struct control *control, uint64_t number, const char *answer,
+                      size_t len) NONNULL;
+/* Closes the handles and removes the socket; free when the loop has run out. */
+void control_close(struct control *control) NONNULL;
+void control_free(struct control **control) NONNULL;
+
+#endif

@@ -1,0 +1,235 @@
+#include "net/listen_udp.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "net/clock.h"
+#include "net/socket.h"
+
+#define BATCH          32            /* datagrams of one system call */
+#define BATCHES_A_TURN 4             /* of one socket, before others have their turn */
+#define RECEIVE_OCTETS (1024 * 1024) /* asked of the kernel's queue, for bursts */
+
+/* Replies of one socket that wait for the end of the turn. */
+struct outgoing {
+    size_t count;
+    struct sockaddr_storage to[BATCH];
+    socklen_t to_len[BATCH];
+    size_t len[BATCH];
+    uint8_t octets[BATCH][LIMIT_UDP_REPLY_OCTETS];
+};
+
+struct udp_socket {
+    struct listen_udp *udp; /* the owner */
+    uint32_t index;
+    int fd;
+    struct addr addr;
+    uv_poll_t poll;
+    bool has_poll; /* the handle belongs to the loop */
+    struct outgoing out;
+};
+
+struct listen_udp {
+    const struct settings_limits *limits; /* the caller's */
+    struct txns *txns;                    /* the caller's */
+    struct udp_socket **sockets;          /* each on its own: handles do not move */
+    size_t count;
+    /* One batch for all: a datagram is done with when txn_open returns. */
+    struct mmsghdr headers[BATCH];
+    struct iovec parts[BATCH];
+    struct sockaddr_storage from[BATCH];
+    uint8_t octets[BATCH][LIMIT_MESSAGE_OCTETS];
+};
+
+struct listen_udp *listen_udp_new(const struct settings_limits *limits)
+{
+    struct listen_udp *udp = calloc(1, sizeof(*udp));
+
+    if (udp == NULL)
+        return NULL;
+    udp->limits = limits;
+    for (size_t i = 0; i < BATCH; i++)
+        udp->parts[i] = (struct iovec){udp->octets[i], sizeof(udp->octets[i])};
+    return udp;
+}
+
+enum result listen_udp_bind(struct listen_udp *udp, const struct addr *addr)
+{
+    struct udp_socket **grown =
+        realloc(udp->sockets, (udp->count + 1) * sizeof(struct udp_socket *));
+    struct udp_socket *socket = calloc(1, sizeof(*socket));
+    int octets = RECEIVE_OCTETS;
+
+    if (grown != NULL)
+        udp->sockets = grown;
+    if (grown == NULL || socket == NULL) {
+        free(socket);
+        return RES_EMEM;
+    }
+    enum result res = socket_bind(addr, SOCK_DGRAM, &socket->fd);
+    if (res != RES_OK) {
+        free(socket);
+        return res;
+    }
+    (void)setsockopt(socket->fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof(octets));
+    socket->udp = udp;
+    socket->addr = *addr;
+    socket->index = (uint32_t)udp->count;
+    udp->sockets[udp->count++] = socket;
+    return RES_OK;
+}
+
+/* Whether a datagram claims to come from ourselves: answering would go round. */
+static bool is_own(const struct listen_udp *udp, const struct addr *from)
+{
+    for (size_t i = 0; i < udp->count; i++)
+        if (udp->sockets[i]->addr.port == from->port &&
+            addr_equal(&udp->sockets[i]->addr, from))
+            return true;
+    return false;
+}
+
+static void take_datagram(struct udp_socket *socket, size_t slot, struct txn_now now)
+{
+    struct listen_udp *udp = socket->udp;
+    const struct mmsghdr *header = &udp->headers[slot];
+    struct txn_client client = {
+        .peer = addr_from_sockaddr((const struct sockaddr *)&udp->from[slot]),
+        .transport = TRANSPORT_UDP,
+        .listener = socket->index,
+    };
+    bool is_cut = (header->msg_hdr.msg_flags & MSG_TRUNC) != 0;
+
+    if (client.peer.family == 0 || client.peer.port == 0 || is_own(udp, &client.peer) ||
+        is_cut || header->msg_len > udp->limits->message_octets)
+        return;
+    (void)txn_open(udp->txns, udp->octets[slot], header->msg_len, &client, now);
+}
+
+/* Gives the number of datagrams taken; less than BATCH: the queue is empty. */
+static size_t take_batch(struct udp_socket *socket)
+{
+    struct listen_udp *udp = socket->udp;
+
+    for (size_t i = 0; i < BATCH; i++)
+        udp->headers[i].msg_hdr = (struct msghdr){
+            .msg_name = &udp->from[i],
+            .msg_namelen = sizeof(udp->from[i]),
+            .msg_iov = &udp->parts[i],
+            .msg_iovlen = 1,
+        };
+    int got = recvmmsg(socket->fd, udp->headers, BATCH, MSG_DONTWAIT, NULL);
+    if (got <= 0)
+        return 0;
+    struct txn_now now = clock_now();
+    for (size_t i = 0; i < (size_t)got; i++)
+        take_datagram(socket, i, now);
+    return (size_t)got;
+}
+
+static void flush(struct udp_socket *socket)
+{
+    struct outgoing *out = &socket->out;
+    struct mmsghdr headers[BATCH] = {0};
+    struct iovec parts[BATCH];
+
+    for (size_t i = 0; i < out->count; i++) {
+        parts[i] = (struct iovec){out->octets[i], out->len[i]};
+        headers[i].msg_hdr = (struct msghdr){.msg_name = &out->to[i],
+                                             .msg_namelen = out->to_len[i],
+                                             .msg_iov = &parts[i],
+                                             .msg_iovlen = 1};
+    }
+    for (size_t sent = 0; sent < out->count;) {
+        int n = sendmmsg(socket->fd, headers + sent, (unsigned)(out->count - sent),
+                         MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            break; /* the requestor asks again; nothing here may wait */
+        sent += n > 0 ? (size_t)n : 1; /* the first one cannot be sent: the next */
+    }
+    out->count = 0;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct udp_socket *socket = poll->data;
+
+    (void)status; /* an error of the socket is read, and so goes away */
+    (void)events;
+    for (int i = 0; i < BATCHES_A_TURN; i++)
+        if (take_batch(socket) < BATCH)
+            break;
+    flush(socket);
+}
+
+enum result listen_udp_start(struct listen_udp *udp, uv_loop_t *loop, struct txns *txns)
+{
+    udp->txns = txns;
+    for (size_t i = 0; i < udp->count; i++) {
+        struct udp_socket *socket = udp->sockets[i];
+        if (uv_poll_init(loop, &socket->poll, socket->fd) != 0)
+            return RES_EIO;
+        socket->has_poll = true;
+        socket->poll.data = socket;
+        if (uv_poll_start(&socket->poll, UV_READABLE, on_readable) != 0)
+            return RES_EIO;
+    }
+    return RES_OK;
+}
+
+void listen_udp_send(struct listen_udp *udp, const struct txn_client *client,
+                     const uint8_t *octets, size_t len)
+{
+    assert(client->listener < udp->count && len <= LIMIT_UDP_REPLY_OCTETS);
+    struct udp_socket *socket = udp->sockets[client->listener];
+    struct outgoing *out = &socket->out;
+
+    if (out->count == BATCH)
+        flush(socket);
+    out->to_len[out->count] = addr_to_sockaddr(&client->peer, &out->to[out->count]);
+    out->len[out->count] = len;
+    memcpy(out->octets[out->count], octets, len);
+    out->count++;
+}
+
+void listen_udp_flush(struct listen_udp *udp)
+{
+    for (size_t i = 0; i < udp->count; i++)
+        if (udp->sockets[i]->out.count > 0)
+            flush(udp->sockets[i]);
+}
+
+void listen_udp_stop(struct listen_udp *udp)
+{
+    for (size_t i = 0; i < udp->count; i++)
+        if (udp->sockets[i]->has_poll)
+            (void)uv_poll_stop(&udp->sockets[i]->poll);
+}
+
+void listen_udp_close(struct listen_udp *udp)
+{
+    listen_udp_flush(udp);
+    for (size_t i = 0; i < udp->count; i++)
+        if (udp->sockets[i]->has_poll)
+            uv_close((uv_handle_t *)&udp->sockets[i]->poll, NULL);
+}
+
+void listen_udp_free(struct listen_udp **udp)
+{
+    for (size_t i = 0; *udp != NULL && i < (*udp)->count; i++) {
+        (void)close((*udp)->sockets[i]->fd);
+        free((*udp)->sockets[i]);
+    }
+    if (*udp != NULL)
+        free((*udp)->sockets);
+    free(*udp);
+    *udp = NULL;
+}
