@@ -254,8 +254,8 @@ enum result acl_check_parse(struct acl_parser *parser, const struct acl_word *wo
     if (count == 1 && row->may_be_bare)
         return RES_OK; /* ACL_CHECK_MISSING */
     if (!is_count_right(row, count - 1)) {
-        diags_error(parser->diags, words[0].place, "acl-check", "`%s`: write %s%s%s",
-                    words[0].text, row->name, row->usage != NULL ? " " : "",
+        diags_error(parser->diags, words[0].place, "acl-check", "`%s`: write %s %s",
+                    words[0].text, row->name,
                     row->usage != NULL ? row->usage : "and no arguments");
         return RES_EFORMAT;
     }

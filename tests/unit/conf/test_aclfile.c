@@ -477,6 +477,7 @@ static void messages_say_the_remedy(void **state)
         {"host h\n acme a tll=1..2\n", "did you mean ttl="},
         {"host h\n acme a may=delete-rset\n", "did you mean delete-rrset"},
         {"host h\n acme a check=acme_token\n", "did you mean acme-token"},
+        {"host h\n acme a check=\"acme-token x\"\n", "acme-token and no arguments"},
         {"host h\n caa a\n", "check=\"caa-value TAG=VALUE...\""},
         {"profile p\n owner x.{name}\n tpye A\n", "did you mean type"},
     };
