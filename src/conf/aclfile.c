@@ -325,7 +325,7 @@ static enum result unknown_statement(struct acl_parser *parser,
         acl_guess_add(&guess, word, statements[i].name);
     if (parser->block == ACL_BLOCK_PROFILE) {
         acl_profile_guess(&guess, word);
-        parser->draft.is_broken = true;
+        acl_profile_lose_line(parser);
     } else {
         const struct acl_profile *profile = NULL;
         size_t cursor = 0;
@@ -415,7 +415,7 @@ static enum result skip_statement(struct acl_parser *parser,
     bool opens = statement != NULL && statement->is_opener;
     enum result closed = RES_OK;
     if (!opens && parser->block != ACL_BLOCK_NONE) {
-        parser->draft.is_broken = true;
+        acl_profile_lose_line(parser);
     } else {
         closed = close_block(parser);
         parser->block = ACL_BLOCK_LOST;

@@ -58,7 +58,8 @@ struct acl_host_entry {
 struct acl_draft {
     struct acl_profile *profile; /* NULL: its name has an error */
     bool is_broken;
-    unsigned seen; /* bit per statement */
+    bool lacks_lines; /* some were not understood: nothing is said of what is missing */
+    unsigned seen;    /* bit per statement */
     struct place type_places[ACL_TYPES_MAX];
     struct place check_place;
 };
@@ -162,6 +163,8 @@ void acl_profile_guess(struct acl_guess *best, const struct acl_word *word) NONN
 /* A statement of the block, one that acl_profile_has_statement. */
 enum result acl_profile_statement(struct acl_parser *parser,
                                   const struct acl_line *line) MUST_CHECK NONNULL;
+/* A line in it was not understood. */
+void acl_profile_lose_line(struct acl_parser *parser) NONNULL;
 /* The end of the block: what only the whole profile tells. */
 enum result acl_profile_close(struct acl_parser *parser) MUST_CHECK NONNULL;
 /* A profile with an error is known by its name, so that its grants are not errors as

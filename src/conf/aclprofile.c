@@ -13,6 +13,13 @@ enum {
                   1 << UPDATE_PREREQ,
 };
 
+static const struct acl_terms default_terms = {
+    .ops = OPS_DEFAULT,
+    .max_records = LIMIT_ADDS_PER_RRSET,
+    .ttl_max_s = TTL_DEFAULT_MAX_S,
+    .check = {.kind = ACL_CHECK_ANY, .text = "any"},
+};
+
 /* Words that mean something else already, or might be taken for an option. */
 static const char *const keywords[] = {
     "alias", "broad",      "check",   "dangerous", "every-host",  "from",
@@ -98,9 +105,14 @@ static enum result parse_types(struct acl_parser *parser, const struct acl_line 
 
 static enum result parse_check(struct acl_parser *parser, const struct acl_line *line)
 {
+    struct acl_check *check = &parser->draft.profile->terms.check;
     parser->draft.check_place = line->words[1].place;
-    return acl_check_parse(parser, line->words + 1, line->count - 1,
-                           &parser->draft.profile->terms.check);
+    enum result result =
+        acl_check_parse(parser, line->words + 1, line->count - 1, check);
+    if (result != RES_OK)
+        *check =
+            default_terms.check; /* which fits all types: that is no second error */
+    return result;
 }
 
 static enum result parse_ttl(struct acl_parser *parser, const struct acl_line *line)
@@ -251,12 +263,6 @@ static enum result register_profile(struct acl_parser *parser,
     profile->name = arena_string_n(&source->arena, word->text, word->len);
     profile->is_stock = parser->is_stock;
     profile->place = word->place;
-    profile->terms = (struct acl_terms){
-        .ops = OPS_DEFAULT,
-        .max_records = LIMIT_ADDS_PER_RRSET,
-        .ttl_max_s = TTL_DEFAULT_MAX_S,
-        .check = {.kind = ACL_CHECK_ANY, .text = "any"},
-    };
     if (profile->name == NULL)
         return RES_EMEM;
     return map_put(&source->profile_by_name, profile->name, word->len, profile);
@@ -270,6 +276,7 @@ enum result acl_profile_open(struct acl_parser *parser, const struct acl_line *l
     struct acl_profile *profile = arena_alloc(&parser->source->arena, sizeof(*profile));
     if (profile == NULL)
         return RES_EMEM;
+    profile->terms = default_terms;
     parser->draft.profile = profile;
     enum result result = RES_EFORMAT;
     if (line->count != 2) {
@@ -280,18 +287,25 @@ enum result acl_profile_open(struct acl_parser *parser, const struct acl_line *l
     }
     if (result == RES_OK)
         return register_profile(parser, &line->words[1], profile);
-    parser->draft.is_broken = true;
+    acl_profile_lose_line(parser);
     return result;
+}
+
+void acl_profile_lose_line(struct acl_parser *parser)
+{
+    parser->draft.is_broken = true;
+    parser->draft.lacks_lines = true;
 }
 
 static enum result check_types(struct acl_parser *parser)
 {
     const struct acl_draft *draft = &parser->draft;
     const struct acl_terms *terms = &draft->profile->terms;
+    bool is_tame = !draft->lacks_lines && (draft->seen & (1u << DANGEROUS)) == 0;
     enum result result = RES_OK;
     for (size_t i = 0; i < terms->type_count; i++) {
         uint16_t type = terms->types[i];
-        if (type_standing_of(type) == TYPE_IS_DANGEROUS && !terms->is_dangerous) {
+        if (type_standing_of(type) == TYPE_IS_DANGEROUS && is_tame) {
             diags_error(parser->diags, draft->type_places[i], "acl-type",
                         "`%s`: who may write this has the zone below it, or all of it: "
                         "only in a profile that says `dangerous`",
@@ -308,25 +322,30 @@ static enum result check_types(struct acl_parser *parser)
     return result;
 }
 
+/* What no profile does without. */
+static enum result check_missing(struct acl_parser *parser)
+{
+    static const size_t needed[] = {OWNER, TYPE};
+    const struct acl_draft *draft = &parser->draft;
+    enum result result = RES_OK;
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        if (!draft->lacks_lines && (draft->seen & (1u << needed[i])) == 0) {
+            diags_error(parser->diags, draft->profile->place, "acl-profile",
+                        "profile `%s` has no `%s`", draft->profile->name,
+                        statements[needed[i]].name);
+            result = RES_EFORMAT;
+        }
+    }
+    return result;
+}
+
 enum result acl_profile_close(struct acl_parser *parser)
 {
     struct acl_draft *draft = &parser->draft;
-    struct acl_profile *profile = draft->profile;
     parser->block = ACL_BLOCK_NONE;
-    enum result result = RES_OK;
-    if (!draft->is_broken && (draft->seen & (1u << OWNER)) == 0) {
-        diags_error(parser->diags, profile->place, "acl-profile",
-                    "profile `%s` has no `owner`", profile->name);
-        result = RES_EFORMAT;
-    }
-    if (!draft->is_broken && (draft->seen & (1u << TYPE)) == 0) {
-        diags_error(parser->diags, profile->place, "acl-profile",
-                    "profile `%s` has no `type`", profile->name);
-        result = RES_EFORMAT;
-    }
-    if (!draft->is_broken && check_types(parser) != RES_OK)
-        result = RES_EFORMAT;
-    if (draft->is_broken || result != RES_OK)
-        profile->terms.type_count = 0;
-    return result;
+    enum result missing = check_missing(parser);
+    enum result types = check_types(parser);
+    if (draft->is_broken || missing != RES_OK || types != RES_OK)
+        draft->profile->terms.type_count = 0;
+    return missing != RES_OK ? missing : types;
 }

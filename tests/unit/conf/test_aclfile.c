@@ -412,6 +412,13 @@ static void profiles_are_checked(void **state)
          "4:2 acl-block\n"},
         {"dangerous with a word",
          "profile p\n owner x.{name}\n type A\n dangerous yes\n", "4:2 acl-profile\n"},
+        {"a dangerous type and another error",
+         "profile p\n owner x.{nam}\n type NS\n ttl 5\n",
+         "2:8 acl-name\n4:6 acl-ttl\n3:7 acl-type\n"},
+        {"`dangerous`, misspelt", "profile p\n owner x.{name}\n type NS\n dangerus\n",
+         "4:2 acl-unknown-statement\n"},
+        {"a check with an error", "profile p\n owner x.{name}\n type A\n check tlsa\n",
+         "4:8 acl-check\n"},
         {"an unknown statement", "profile p\n ownr x.{name}\n type A\nhost h\n p a\n",
          "2:2 acl-unknown-statement\n"},
     };
