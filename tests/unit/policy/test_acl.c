@@ -295,6 +295,11 @@ static void test_ttl(void **state)
     } cases[] = {
         {"within", {.host = "mx1", .owner = "_993._tcp.imap"}, 100, "permitted", 100},
         {"lowest", {.host = "mx1", .owner = "_993._tcp.imap"}, 60, "permitted", 60},
+        {"one above the lowest",
+         {.host = "mx1", .owner = "_993._tcp.imap"},
+         61,
+         "permitted",
+         61},
         {"below", {.host = "mx1", .owner = "_993._tcp.imap"}, 59, "permitted", 60},
         {"highest", {.host = "mx1", .owner = "_993._tcp.imap"}, 300, "permitted", 300},
         {"above", {.host = "mx1", .owner = "_993._tcp.imap"}, 301, "permitted", 300},
