@@ -499,6 +499,33 @@ static void messages_say_the_remedy(void **state)
     }
 }
 
+/* wherever memory ends, that is what is said, and nothing leaks. */
+static void memory_may_end_anywhere(void **state)
+{
+    static const char text[] =
+        "profile p\n owner _x.{host}.{name}\n type TXT\n check match a+\n"
+        "host A.b\n key k\n from ::1\n acme c.D \\042.e\n"
+        " tlsa f 25/tcp ttl=1..2 may=add check=\"tlsa 3-1-1\"\n"
+        " caa g check=\"caa-value issue=ca iodef=x\"\n"
+        " acme-persist h check=\"acme-persist ca https://ca/1\"\n"
+        "grant i p j\nalias k l\n";
+    enum result result = RES_EMEM;
+    size_t limits = 0;
+
+    (void)state;
+    for (; result == RES_EMEM; limits++) {
+        struct acltest test;
+        open_with_stock(&test);
+        test.source.arena.limit = test.source.arena.used + 8 * limits;
+        acltest_add(&test, text, false);
+        result = test.result;
+        assert_string_equal(test.told, "");
+        acltest_close(&test);
+    }
+    assert_int_equal(result, RES_OK);
+    assert_true(limits > 100);
+}
+
 /* The stock profiles and the samples are what people start from. */
 static void shipped_files_are_good(void **state)
 {
@@ -540,6 +567,7 @@ int main(void)
         cmocka_unit_test(errors_do_not_breed),
         cmocka_unit_test(stock_files_have_profiles_only),
         cmocka_unit_test(messages_say_the_remedy),
+        cmocka_unit_test(memory_may_end_anywhere),
         cmocka_unit_test(shipped_files_are_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

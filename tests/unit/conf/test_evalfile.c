@@ -130,6 +130,27 @@ static void errors_have_places(void **state)
     }
 }
 
+/* */
+static void memory_may_end_anywhere(void **state)
+{
+    static const char text[] = "permit a add b TXT \"c\" zone=d cname=e -> f\n";
+    enum result result = RES_EMEM;
+
+    (void)state;
+    for (size_t limit = 8; result == RES_EMEM; limit += 8) {
+        struct arena arena;
+        struct diags diags;
+        struct eval_row *rows = NULL;
+        arena_init(&arena, 4096, limit);
+        diags_init(&diags);
+        result = evalfile_parse("f", text, strlen(text), &arena, &diags, &rows);
+        assert_int_equal(diags.errors, 0);
+        diags_fini(&diags);
+        arena_fini(&arena);
+    }
+    assert_int_equal(result, RES_OK);
+}
+
 static void shipped_tables_are_good(void **state)
 {
     static const char *const names[] = {"corners", "duckcorp", "stock"};
@@ -159,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_read),
         cmocka_unit_test(errors_have_places),
+        cmocka_unit_test(memory_may_end_anywhere),
         cmocka_unit_test(shipped_tables_are_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,6 +201,25 @@ static void no_message_shows_a_secret(void **state)
     }
 }
 
+/* */
+static void memory_may_end_anywhere(void **state)
+{
+    static const char text[] = KEY("hmac-sha256", SECRET) KEY("hmac-sha256", SECRET);
+    enum result result = RES_EMEM;
+
+    (void)state;
+    for (size_t limit = 8; result == RES_EMEM; limit += 8) {
+        struct fixture f = {0};
+        arena_init(&f.arena, 4096, limit);
+        diags_init(&f.diags);
+        result =
+            keyfile_parse("k", text, strlen(text), false, &f.arena, &f.diags, &f.keys);
+        assert_int_equal(f.diags.errors, 0);
+        done(&f);
+    }
+    assert_int_equal(result, RES_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +227,7 @@ int main(void)
         cmocka_unit_test(the_rest_is_refused),
         cmocka_unit_test(weak_algorithms_are_asked_for),
         cmocka_unit_test(short_secrets_are_warned_of),
+        cmocka_unit_test(memory_may_end_anywhere),
         cmocka_unit_test(no_message_shows_a_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
