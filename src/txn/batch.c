@@ -320,13 +320,25 @@ void batch_on_answer(struct txns *txns, struct batch *batch, const struct wire_m
     /* The next message leaves from batch_pump, which our callers end with. */
 }
 
+/* At the end of all: a late request is held by its batch alone, the others by
+ * txns.open. */
+static void batch_free(struct txns *txns, struct batch *batch)
+{
+    struct txn *txn;
+    while ((txn = batch_take(batch)) != NULL) {
+        if (txn->state == TXN_LATE)
+            txn_close(txns, txn);
+    }
+    free(batch);
+}
+
 void batch_fini(struct txns *txns)
 {
     struct zone_queue *queue;
     while ((queue = TAILQ_FIRST(&txns->queues)) != NULL) {
         TAILQ_REMOVE(&txns->queues, queue, entry);
         if (queue->in_flight != NULL)
-            free(queue->in_flight);
+            batch_free(txns, queue->in_flight);
         free(queue);
     }
     map_fini(&txns->queue_by_zone);
