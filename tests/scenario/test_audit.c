@@ -1,0 +1,247 @@
+/* No NOERROR without its line on disk; no line, no update (I8, L-1, L-2, R-7). */
+#include "words.h"
+
+static struct stage stage;
+
+static int setup(void **state)
+{
+    (void)state;
+    stage_open(&stage, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stage_close(&stage);
+    return 0;
+}
+
+static unsigned count_of(const char *words)
+{
+    unsigned count = 0;
+
+    stage.paper.chars[stage.paper.len] = '\0';
+    for (const char *at = stage.paper.chars; (at = strstr(at, words)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* Full disk: nothing is forwarded; when there is room again a retry runs. */
+static void test_intent_cannot_be_written(void **state)
+{
+    (void)state;
+    stage.paper.write_fails = true;
+    struct ask *ask = add_native(&stage, 1);
+    expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
+    assert_int_equal(stage.primary.received[KIND_UPDATE], 0);
+    assert_int_equal(stage_counter(&stage, "audit-unavailable"), 1);
+    stage.paper.write_fails = false;
+    expect_reply(stage_repeat(&stage, ask, false), RCODE_NOERROR, "");
+    assert_int_equal(ask->applied, 1);
+}
+
+/* A refusal that cannot be told is not given either: what is not in the audit was not
+ * decided. */
+static void test_refusal_cannot_be_written(void **state)
+{
+    (void)state;
+    stage.paper.write_fails = true;
+    struct ask *ask =
+        stage_ask(&stage, &(struct wish){.key = MX1, .items = {ADD(TARGET2, 1)}});
+    expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
+    stage.paper.write_fails = false;
+    expect_reply(stage_repeat(&stage, ask, false), RCODE_REFUSED, "name-not-granted");
+}
+
+/* The disk fills between intent and result: applied, but nobody may say so. */
+static void test_result_cannot_be_written(void **state)
+{
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *ask = add_native(&stage, 1);
+    stage.paper.write_fails = true;
+    stage_advance(&stage, SECOND);
+    expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
+    stage.paper.write_fails = false;
+    struct ask *copy = stage_repeat(&stage, ask, false);
+    expect_reply(copy, RCODE_SERVFAIL, NULL);
+    assert_int_equal(ask->applied, 1);
+}
+
+static void test_sync_fails(void **state)
+{
+    (void)state;
+    stage.paper.sync_fails = true;
+    struct ask *ask = add_native(&stage, 1);
+    expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
+    expect_reply(stage_repeat(&stage, ask, false), RCODE_SERVFAIL, NULL);
+    stage.paper.sync_fails = false;
+    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+    assert_int_equal(ask->applied, 1);
+}
+
+/* The answer waits for the disk. */
+static void test_answer_waits_for_the_disk(void **state)
+{
+    (void)state;
+    stage.paper.sync_delay_us = SECOND;
+    struct ask *ask = add_native(&stage, 1);
+    assert_int_equal(ask->applied, 1);
+    stage_advance(&stage, SECOND - 1);
+    assert_int_equal(ask->replies, 0);
+    struct ask *copy = stage_repeat(&stage, ask, false);
+    assert_int_equal(copy->replies, 0);
+    stage_advance(&stage, 1);
+    expect_reply(ask, RCODE_NOERROR, "");
+    expect_reply(copy, RCODE_NOERROR, "");
+}
+
+/* F-5 holds for slow disks too; the truth is there for a retransmission. */
+static void test_disk_is_too_slow(void **state)
+{
+    (void)state;
+    stage.paper.sync_delay_us = 4 * SECOND;
+    struct ask *ask = add_native(&stage, 1);
+    stage_advance(&stage, 2500000);
+    expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
+    expect_reply(stage_repeat(&stage, ask, false), RCODE_SERVFAIL, NULL);
+    stage_advance(&stage, 1500000);
+    expect_reply(stage_repeat(&stage, ask, false), RCODE_NOERROR, "");
+    assert_int_equal(ask->applied, 1);
+}
+
+/* The same when the disk then says that it failed: the last word stays SERVFAIL. */
+static void test_disk_is_too_slow_and_fails(void **state)
+{
+    (void)state;
+    stage.paper.sync_delay_us = 4 * SECOND;
+    stage.paper.sync_fails = true;
+    struct ask *ask = add_native(&stage, 1);
+    stage_advance(&stage, 4 * SECOND);
+    expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
+    expect_reply(stage_repeat(&stage, ask, false), RCODE_SERVFAIL, NULL);
+}
+
+/* A message that waits for its sync does not hold up the zone's next one. */
+static void test_sync_does_not_hold_up_the_zone(void **state)
+{
+    (void)state;
+    stage.paper.sync_delay_us = 2 * SECOND;
+    struct ask *first = add_native(&stage, 1);
+    struct ask *second = add_native(&stage, 2);
+    assert_int_equal(first->applied + second->applied, 2);
+    assert_int_equal(first->replies + second->replies, 0);
+    stage_advance(&stage, 2 * SECOND);
+    expect_reply(first, RCODE_NOERROR, "");
+    expect_reply(second, RCODE_NOERROR, "");
+}
+
+/* L-2: refusals are written and not waited for. */
+static void test_refusal_does_not_wait_for_the_disk(void **state)
+{
+    (void)state;
+    stage.paper.sync_delay_us = SECOND;
+    struct ask *ask =
+        stage_ask(&stage, &(struct wish){.key = MX1, .items = {ADD(TARGET2, 1)}});
+    expect_reply(ask, RCODE_REFUSED, "name-not-granted");
+    assert_int_equal(stage.paper.sync_count, 0);
+}
+
+static void without_sync(struct settings *settings)
+{
+    settings->audit_sync = false;
+}
+
+static int setup_without_sync(void **state)
+{
+    (void)state;
+    stage_open(&stage, without_sync);
+    stage.has_no_audit_rule = true;
+    return 0;
+}
+
+static void test_without_sync(void **state)
+{
+    (void)state;
+    stage.paper.sync_delay_us = SECOND;
+    struct ask *ask = add_native(&stage, 1);
+    expect_reply(ask, RCODE_NOERROR, "");
+    assert_int_equal(stage.paper.sync_count, 0);
+    expect_audit(&stage, ask, "result", "permitted", "permitted");
+}
+
+/* Two lines for what is forwarded, one for what is refused, none for copies and for
+ * who does not verify. */
+static void test_lines_of_each(void **state)
+{
+    (void)state;
+    struct ask *ask = add_native(&stage, 1);
+    stage_repeat(&stage, ask, false);
+    assert_int_equal(count_of("\n"), 2);
+    stage_ask(&stage, &(struct wish){.key = MX1, .items = {ADD(TARGET2, 2)}});
+    assert_int_equal(count_of("\n"), 3);
+    stage_ask(&stage, &(struct wish){.items = {ADD(TARGET, 3)}});
+    stage_ask(&stage, &(struct wish){
+                          .key = MX1, .has_bad_mac = true, .items = {ADD(TARGET, 4)}});
+    stage_ask(&stage, &(struct wish){.key = MX1, .query = STATIC, .query_type = "SOA"});
+    assert_int_equal(count_of("\n"), 3);
+}
+
+/* Numbers that cannot be told now are told later. */
+static void test_suppressed_lines_wait_for_room(void **state)
+{
+    (void)state;
+    struct ask *ask = add_native(&stage, 1);
+    stage_repeat(&stage, ask, false);
+    stage.paper.write_fails = true;
+    stage_advance(&stage, 61 * SECOND);
+    stage.paper.write_fails = false;
+    stage_repeat(&stage, ask, false);
+    assert_int_equal(count_of("\"event\":\"suppressed\""), 0);
+    stage_advance(&stage, 60 * SECOND);
+    assert_int_equal(count_of("\"event\":\"suppressed\""), 1);
+    assert_int_equal(count_of("\"duplicates\":2,"), 1);
+    stage_advance(&stage, 300 * SECOND);
+    assert_int_equal(count_of("\"event\":\"suppressed\""), 1);
+}
+
+/* L-2: what a crash left open is found. */
+static void test_crash_leaves_an_intent(void **state)
+{
+    struct log_chain chain;
+    size_t unresolved, torn;
+
+    (void)state;
+    primary_expect(&stage.primary, (struct order){KIND_UPDATE, .trick = TRICK_SILENT});
+    struct ask *ask = add_native(&stage, 1);
+    log_scan_end(stage.paper.scan, &chain, &unresolved, &torn);
+    assert_int_equal(unresolved, 1);
+    assert_string_equal(stage_line(&stage, ask, "result"), "");
+    stage_restart(&stage);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_intent_cannot_be_written),
+        CASE(test_refusal_cannot_be_written),
+        CASE(test_result_cannot_be_written),
+        CASE(test_sync_fails),
+        CASE(test_answer_waits_for_the_disk),
+        CASE(test_disk_is_too_slow),
+        CASE(test_disk_is_too_slow_and_fails),
+        CASE(test_sync_does_not_hold_up_the_zone),
+        CASE(test_refusal_does_not_wait_for_the_disk),
+        cmocka_unit_test_setup_teardown(test_without_sync, setup_without_sync,
+                                        teardown),
+        CASE(test_lines_of_each),
+        CASE(test_suppressed_lines_wait_for_room),
+        CASE(test_crash_leaves_an_intent),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,253 @@
+/* Rates, bounds, reloads, the end (R-2 to R-5, O-5, O-6). */
+#include "words.h"
+
+static struct stage stage;
+
+static void small_limits(struct settings *settings)
+{
+    settings->limits.host_rate = 1;
+    settings->limits.host_burst = 3;
+    settings->limits.host_waiting = 2;
+    settings->limits.error_rate = 4;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    stage_open(&stage, NULL);
+    return 0;
+}
+
+static int setup_small(void **state)
+{
+    (void)state;
+    stage_open(&stage, small_limits);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stage_close(&stage);
+    return 0;
+}
+
+/* ---- rates ---- */
+
+static void test_host_rate(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        expect_reply(add_native(&stage, i), RCODE_NOERROR, "");
+    struct ask *over = add_native(&stage, 4);
+    expect_reply(over, RCODE_REFUSED, "rate-limited");
+    assert_true(over->is_signed);
+    assert_string_equal(stage_line(&stage, over, "result"), ""); /* L-1 */
+    expect_reply(
+        stage_ask(&stage, &(struct wish){.key = MX2, .items = {ADD(TARGET2, 5)}}),
+        RCODE_NOERROR, "");
+    stage_advance(&stage, SECOND);
+    /* not entered in the table. */
+    expect_reply(stage_repeat(&stage, over, false), RCODE_NOERROR, "");
+    stage_advance(&stage, 60 * SECOND);
+    stage.paper.chars[stage.paper.len] = '\0';
+    assert_non_null(strstr(stage.paper.chars, "\"duplicates\":0,\"rate_limited\":1,"));
+}
+
+/* What is repeated costs nothing: the answer is known. */
+static void test_copies_take_no_token(void **state)
+{
+    (void)state;
+    struct ask *ask = add_native(&stage, 1);
+    for (int i = 0; i < 10; i++)
+        expect_reply(stage_repeat(&stage, ask, false), RCODE_NOERROR, "");
+    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+}
+
+/* Authenticated queries have no bucket. */
+static void test_queries_take_no_token(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        expect_reply(
+            stage_ask(&stage,
+                      &(struct wish){.key = MX1, .query = STATIC, .query_type = "SOA"}),
+            RCODE_NOERROR, "");
+    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+}
+
+/* so many of a host wait, and no more. */
+static void test_host_waiting(void **state)
+{
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *first = add_native(&stage, 1);
+    struct ask *second = add_native(&stage, 2);
+    struct ask *third = add_native(&stage, 3);
+    expect_reply(third, RCODE_REFUSED, "rate-limited");
+    stage_advance(&stage, SECOND);
+    expect_reply(first, RCODE_NOERROR, "");
+    expect_reply(second, RCODE_NOERROR, "");
+    expect_reply(stage_repeat(&stage, third, false), RCODE_NOERROR, "");
+}
+
+/* error replies to a prefix; who signs is not in that bucket. */
+static void test_error_rate(void **state)
+{
+    const struct wish stranger = {.items = {ADD(TARGET, 1)}};
+    struct wish elsewhere = stranger;
+    unsigned answered = 0;
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        answered += stage_ask(&stage, &stranger)->replies;
+    assert_int_equal(answered, 4);
+    elsewhere.from = "192.0.3.1";
+    assert_int_equal(stage_ask(&stage, &elsewhere)->replies, 1);
+    elsewhere.from = "192.0.2.99";
+    assert_int_equal(stage_ask(&stage, &elsewhere)->replies, 0);
+    elsewhere.is_tcp = true;
+    assert_int_equal(stage_ask(&stage, &elsewhere)->replies, 1);
+    expect_reply(add_native(&stage, 1), RCODE_NOERROR, "");
+    assert_int_equal(stage_counter(&stage, "update-unsigned"), 13);
+    stage_advance(&stage, SECOND);
+    assert_int_equal(stage_ask(&stage, &stranger)->replies, 1);
+}
+
+/* ---- reloads ---- */
+
+static const char without_mx1[] = "profile whole\n"
+                                  "    owner {name}\n"
+                                  "    type  A TXT\n"
+                                  "host mx1.duckcorp.org\n"
+                                  "    acme  mx1.duckcorp.org\n"
+                                  "host mx2.duckcorp.org\n"
+                                  "    acme  mx2.duckcorp.org\n"
+                                  "    whole h2.dyn.duckcorp.org\n";
+
+/* O-6: what is received after the reload is judged by the new ACL; what was judged
+ * before goes its way. */
+static void test_reload_while_in_flight(void **state)
+{
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *sent = add_native(&stage, 1);
+    struct ask *queued = add_native(&stage, 2);
+    stage_reload(&stage, without_mx1, NULL);
+    struct ask *late = add_native(&stage, 3);
+    expect_reply(late, RCODE_REFUSED, "name-not-granted");
+    stage_advance(&stage, SECOND);
+    expect_reply(sent, RCODE_NOERROR, "");
+    expect_reply(queued, RCODE_NOERROR, "");
+    assert_non_null(strstr(stage_line(&stage, sent, "result"), "\"gen\":1,"));
+    assert_non_null(strstr(stage_line(&stage, late, "result"), "\"gen\":2,"));
+}
+
+/* A key that no host has any more can still be signed with for who waits (T-13). */
+static void test_reload_takes_the_host_away(void **state)
+{
+    static const char only_mx2[] = "host mx2.duckcorp.org\n"
+                                   "    acme mx2.duckcorp.org\n";
+
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *sent = add_native(&stage, 1);
+    stage_reload(&stage, only_mx2, NULL);
+    expect_reply(add_native(&stage, 2), RCODE_REFUSED, "key-without-host");
+    stage_advance(&stage, SECOND);
+    expect_reply(sent, RCODE_NOERROR, "");
+    assert_true(sent->is_signed);
+    /* And the table still knows. */
+    expect_reply(stage_repeat(&stage, sent, false), RCODE_NOERROR, "");
+    stage_advance(&stage, 400 * SECOND);
+    stage_reload(&stage, only_mx2, NULL);
+    stage_reload(&stage, site_acl, NULL);
+    expect_reply(add_native(&stage, 3), RCODE_NOERROR, "");
+}
+
+static void test_reload_during_lookup(void **state)
+{
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_CNAME, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *ask = add_token(&stage, 1);
+    stage_reload(&stage, without_mx1, NULL);
+    stage_reload(&stage, site_acl, NULL);
+    stage_advance(&stage, SECOND);
+    expect_reply(ask, RCODE_NOERROR, "");
+    assert_non_null(strstr(stage_line(&stage, ask, "result"), "\"gen\":1,"));
+}
+
+static void test_many_reloads(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        stage_reload(&stage, i % 2 == 0 ? without_mx1 : site_acl, NULL);
+        expect_reply(add_native(&stage, i), i % 2 == 0 ? RCODE_REFUSED : RCODE_NOERROR,
+                     i % 2 == 0 ? "name-not-granted" : "");
+    }
+}
+
+/* ---- the end ---- */
+
+static void test_drain(void **state)
+{
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *sent = add_native(&stage, 1);
+    struct ask *queued = add_native(&stage, 2);
+    txns_drain(stage.txns);
+    assert_false(txns_is_idle(stage.txns));
+    assert_int_equal(add_native(&stage, 3)->opened.fate, TXN_DROPPED);
+    stage_advance(&stage, SECOND);
+    expect_reply(sent, RCODE_NOERROR, "");
+    expect_reply(queued, RCODE_NOERROR, "");
+    assert_true(txns_is_idle(stage.txns));
+}
+
+/* Freed in every state that a request can be in; the sanitizers watch. */
+static void test_end_in_the_middle(void **state)
+{
+    (void)state;
+    stage.paper.sync_delay_us = SECOND;
+    add_native(&stage, 1); /* syncing */
+    primary_expect(&stage.primary, (struct order){KIND_UPDATE, .trick = TRICK_DEAF});
+    struct ask *ask = add_native(&stage, 2); /* sent */
+    add_native(&stage, 3);                   /* queued */
+    stage_repeat(&stage, ask, false);        /* waiting for another's answer */
+    primary_expect(&stage.primary, (struct order){KIND_CNAME, .trick = TRICK_DEAF});
+    add_token(&stage, 4); /* looking up */
+    primary_expect(&stage.primary, (struct order){KIND_READ, .trick = TRICK_DEAF});
+    stage_ask(&stage, &(struct wish){.key = MX1, .query = TARGET, .query_type = "TXT"});
+    stage_restart(&stage);
+    primary_expect(&stage.primary, (struct order){KIND_UPDATE, .trick = TRICK_DEAF});
+    add_native(&stage, 5);
+    stage_advance(&stage, 3 * SECOND); /* late */
+    stage_restart(&stage);
+}
+
+#define CASE(test)  cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define SMALL(test) cmocka_unit_test_setup_teardown(test, setup_small, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SMALL(test_host_rate),
+        SMALL(test_copies_take_no_token),
+        SMALL(test_queries_take_no_token),
+        SMALL(test_host_waiting),
+        SMALL(test_error_rate),
+        CASE(test_reload_while_in_flight),
+        CASE(test_reload_takes_the_host_away),
+        CASE(test_reload_during_lookup),
+        CASE(test_many_reloads),
+        CASE(test_drain),
+        CASE(test_end_in_the_middle),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
