@@ -107,10 +107,11 @@ static enum exit_code run(struct daemon *daemon, const struct privs *privs)
 {
     if (privs_assume(privs) != RES_OK)
         return privileges_failed();
-    if (daemon_load(daemon) != RES_OK)
-        return EXIT_CONFIG;
+    enum result loaded = daemon_load(daemon);
     if (privs_resume(privs) != RES_OK)
         return privileges_failed();
+    if (loaded != RES_OK)
+        return EXIT_CONFIG;
     privs_harden(daemon_settings(daemon)->limits.tcp_connections + SPARE_DESCRIPTORS);
     if (daemon_bind(daemon) != RES_OK)
         return EXIT_OUTSIDE;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -496,6 +497,18 @@ static void end_loop(struct daemon *daemon)
     (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
 }
 
+/* T-20: what was signed before this start may have been executed by the last run, and
+ * times signed are whole seconds. Starting on a whole second makes "before" exact: no
+ * request of the last run has the second of this one. */
+static void await_whole_second(void)
+{
+    int64_t left_us = 1000000 - clock_now().real_us % 1000000;
+    struct timespec left = {.tv_nsec = left_us >= 1000000 ? 0 : left_us * 1000};
+
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
+}
+
 enum result daemon_run(struct daemon *daemon)
 {
     const struct txn_ports ports = {
@@ -509,6 +522,8 @@ enum result daemon_run(struct daemon *daemon)
         .log = write_log,
     };
 
+    if (!daemon->journal.is_first_start)
+        await_whole_second();
     daemon->txns = txns_new(&ports, daemon->snapshot, &daemon->journal, clock_now());
     if (daemon->txns == NULL) {
         logger_write(LEVEL_ERROR, "no memory for the transaction table");

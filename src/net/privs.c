@@ -20,11 +20,11 @@
 #define HAS_ASAN 0
 #endif
 
-/* LeakSanitizer looks at the process by ptrace(2), which this would forbid. */
+/* To be called after each change of user, which sets the flag anew. LeakSanitizer looks
+ * at the process by ptrace(2), which needs it. */
 static void forbid_dumps(void)
 {
-    if (!HAS_ASAN)
-        (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)prctl(PR_SET_DUMPABLE, HAS_ASAN, 0, 0, 0);
 }
 
 static void raise_descriptors(size_t wanted)
@@ -88,6 +88,7 @@ enum result privs_assume(const struct privs *privs)
     if (initgroups(privs->user, privs->gid) != 0 || setegid(privs->gid) != 0 ||
         seteuid(privs->uid) != 0)
         return RES_EIO;
+    forbid_dumps();
     return RES_OK;
 }
 
@@ -95,7 +96,10 @@ enum result privs_resume(const struct privs *privs)
 {
     if (!privs->is_switching)
         return RES_OK;
-    return seteuid(0) != 0 || setegid(0) != 0 ? RES_EIO : RES_OK;
+    if (seteuid(0) != 0 || setegid(0) != 0)
+        return RES_EIO;
+    forbid_dumps();
+    return RES_OK;
 }
 
 /* Whoever was given CAP_NET_BIND_SERVICE instead of root needs it no longer. The real
@@ -125,7 +129,6 @@ enum result privs_drop(const struct privs *privs)
     }
     if (drop_capabilities() != RES_OK || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return RES_EIO;
-    /* The kernel gave the flag back with the change of user. */
     forbid_dumps();
     return RES_OK;
 }
