@@ -234,7 +234,7 @@ REFUSED_CHANGES = {
     "the apex": (wire.add(STATIC, "TXT", TOKEN), "name-not-granted"),
     "the whole name": (wire.delete(CHALLENGE), "operation-not-granted"),
     "a probe of another name": (wire.present(OTHER, "TXT"), "prerequisite-not-granted"),
-    "a probe for any type": (wire.present(CHALLENGE), "prerequisite-not-granted"),
+    "a probe for any type": (wire.present(CHALLENGE), "operation-not-granted"),
     "no CNAME": (wire.add(f"_acme-challenge.bare.{STATIC}", "TXT", TOKEN),
                  "cname-missing"),
     "a CNAME to another host's name": (
