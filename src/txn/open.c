@@ -36,13 +36,15 @@ static enum reason judge_time(const struct txns *txns, const struct txn *txn,
 {
     int64_t fudge_us = (int64_t)txn->snapshot->settings.max_fudge_s * TXN_SECOND_US;
     int64_t signed_us = (int64_t)txn->verified.time_signed_s * TXN_SECOND_US;
+    /* Times signed are whole seconds: what was signed in the second of the start may
+     * have been executed before it. */
     int64_t start_us = txns->start_real_us / TXN_SECOND_US * TXN_SECOND_US;
     if (now.real_us + fudge_us < txns->highest_real_us)
         return REASON_CLOCK_SUSPECT;
     if (now.real_us + TXN_CLOCK_STEP_US < txns->highest_real_us &&
         signed_us < txns->highest_real_us - fudge_us)
         return REASON_TIME_SKEW;
-    if (txns->has_start_rule && signed_us < start_us &&
+    if (txns->has_start_rule && signed_us <= start_us &&
         now.real_us <= txns->start_real_us + fudge_us)
         return REASON_TIME_SKEW;
     return REASON_PERMITTED;
