@@ -29,10 +29,11 @@ static void write_quoted(struct writer *w, const char *text)
     writer_u8(w, '"');
 }
 
+/* setting: with the blanks before it, inside a group. */
 static void write_text(struct writer *w, const char *setting, const char *text)
 {
     if (text == NULL) {
-        writer_printf(w, "// %s: none\n", setting);
+        writer_printf(w, "// %s: none\n", setting + strspn(setting, " "));
         return;
     }
     writer_printf(w, "%s = ", setting);
@@ -48,13 +49,17 @@ static void write_bool(struct writer *w, const char *setting, bool value)
 static void write_endpoints(struct writer *w, const char *setting,
                             const struct settings_endpoint *endpoints, size_t count)
 {
+    int indent = (int)strspn(setting, " ");
     writer_printf(w, "%s = (", setting);
     for (size_t i = 0; i < count; i++) {
         char text[ADDR_TEXT_OCTETS];
-        writer_printf(w, "%s\n    { address = \"%s\"; port = %u; }", i > 0 ? "," : "",
+        writer_printf(w, "%s\n%*s    { address = \"%s\"; port = %u; }",
+                      i > 0 ? "," : "", indent, "",
                       addr_format(&endpoints[i].addr, text), endpoints[i].addr.port);
     }
-    writer_string(w, count > 0 ? "\n);\n" : ");\n");
+    if (count > 0)
+        writer_printf(w, "\n%*s", indent, "");
+    writer_string(w, ");\n");
 }
 
 static void write_patterns(struct writer *w, const char *setting,
@@ -100,8 +105,8 @@ static void write_effective(struct tool *tool, struct writer *w)
     writer_printf(w, "// %s with every default\n", settings->file);
     write_endpoints(w, "listen", settings->listen, settings->listen_count);
     writer_string(w, "upstream = {\n");
-    write_endpoints(w, "servers", settings->servers, settings->server_count);
-    write_text(w, "key",
+    write_endpoints(w, "    servers", settings->servers, settings->server_count);
+    write_text(w, "    key",
                settings->upstream_key.octets != NULL
                    ? tool_name_text(tool, settings->upstream_key)
                    : NULL);
@@ -115,8 +120,8 @@ static void write_effective(struct tool *tool, struct writer *w)
     writer_printf(w, "follow = { require_cname = %s; cache_s = %" PRIu32 "; };\n",
                   settings->require_cname ? "true" : "false", settings->cache_s);
     writer_string(w, "audit = {\n");
-    write_text(w, "file", settings->audit_file);
-    write_bool(w, "sync", settings->audit_sync);
+    write_text(w, "    file", settings->audit_file);
+    write_bool(w, "    sync", settings->audit_sync);
     writer_string(w, "};\n");
     write_text(w, "control", settings->control);
     write_text(w, "user", settings->user);

@@ -17,6 +17,9 @@
 /* A reload of a million grants takes seconds (O-6). */
 #define ANSWER_WAIT_S 120
 
+/* The longest string: a line about a file, escaped. */
+#define JSON_TEXT_OCTETS 16384
+
 static const struct option options[] = {TOOL_COMMON_OPTIONS};
 
 /* ---- the socket ---------------------------------------------------------------------
@@ -166,7 +169,7 @@ static void paint_key(struct painter *p, const char *key)
 /* A document as lines of key and value, members of a member below it. */
 static void paint(const char *document)
 {
-    char text[8192];
+    char text[JSON_TEXT_OCTETS];
     struct json_reader r = {document, text, sizeof text};
     struct painter p = {0, false};
     for (;;) {
@@ -201,7 +204,7 @@ static void paint(const char *document)
 /* The strings of the document's array of that name, a line each. */
 static void print_strings(const char *document, const char *key, FILE *stream)
 {
-    char text[8192];
+    char text[JSON_TEXT_OCTETS];
     struct json_reader r = {document, text, sizeof text};
     bool is_wanted = false;
     for (;;) {

@@ -85,6 +85,14 @@ static const char *check_text(struct tool *tool, const struct acl_terms *terms)
     return text != NULL ? text : "?";
 }
 
+/* An address alone without its length, as the ACL has it. */
+static const char *prefix_text(const struct prefix *prefix, char *text)
+{
+    if (prefix->bits == (prefix->addr.family == 4 ? 32 : 128))
+        return addr_format(&prefix->addr, text);
+    return prefix_format(prefix, text);
+}
+
 static const char *from_text(struct tool *tool, const struct acl_host *host)
 {
     uint8_t octets[PART_OCTETS];
@@ -93,7 +101,7 @@ static const char *from_text(struct tool *tool, const struct acl_host *host)
          line = line->next) {
         char text[ADDR_TEXT_OCTETS];
         writer_printf(&w, "%s%s", w.len > 0 ? "," : "",
-                      prefix_format(&line->prefix, text));
+                      prefix_text(&line->prefix, text));
     }
     return page_text(tool, &w);
 }
