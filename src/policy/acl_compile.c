@@ -96,9 +96,6 @@ static enum result add_keys(struct compiler *c, const struct acl_host *host)
                                                           .place = host->place});
     for (const struct acl_key_line *line = host->keys; line != NULL && res == RES_OK;
          line = line->next) {
-        if (line->not_before_s >= line->not_after_s)
-            diags_error(c->diags, line->place, "key-never-valid",
-                        "not-after has to be later than not-before");
         res = add_credential(
             c, &(struct acl_credential){.key_name = line->name,
                                         .host = host,
@@ -242,7 +239,6 @@ static bool is_alive(struct compiler *c, const struct expansion *x,
 /* Whether the expansion makes a right. Errors and warnings are told. */
 static bool check_owner(struct compiler *c, const struct expansion *x)
 {
-    char text[NAME_TEXT_OCTETS];
     const struct zone *zone = zones_find(c->zones, x->anchor);
 
     if (!is_alive(c, x, zone))
@@ -253,8 +249,8 @@ static bool check_owner(struct compiler *c, const struct expansion *x)
         return false;
     if (is_broad_word(c, x) && is_news(c, TOLD_BROAD_GRANT))
         diags_warn(c->diags, x->word->place, "broad-grant",
-                   "this reaches every name of the form %s",
-                   name_to_text(x->name, text));
+                   "`%s` reaches every name of that form, those to come too",
+                   x->word->text);
     return true;
 }
 

@@ -39,7 +39,9 @@ static const char corp_acl[] =
     "host signer.corp.example\n"                                          /* 26 */
     "  multi-signer dyn.corp.example sub.dyn.corp.example\n"              /* 27 */
     "  multi-signer pinned.corp.example inner.corp.example\n"             /* 28 */
-    "alias pinned.corp.example dyn2.corp.example\n";                      /* 29 */
+    "alias pinned.corp.example dyn2.corp.example\n"
+    "host deep.corp.example\n"
+    "  any-txt *.*.*.*.*.corp.example broad\n"; /* 29 */
 
 static const char corp_profiles[] = "profile any-txt\n"
                                     "  owner {name}\n"
@@ -140,6 +142,12 @@ static const struct judge_case judge_cases[] = {
      "OPENPGPKEY", "AAAA", "name-not-granted", 0},
     {"star in the middle", "broad", "add", "a.b.mid.dyn", "TXT", "\"x\"", "permitted",
      13},
+
+    {"five stars", "deep", "add", "e.d.c.b.a", "TXT", "\"x\"", "permitted", 31},
+    {"five stars, four labels", "deep", "add", "d.c.b.a", "TXT", "\"x\"",
+     "name-not-granted", 0},
+    {"five stars, one label", "deep", "add", "a", "TXT", "\"x\"", "name-not-granted",
+     0},
 
     /* apexes, literal stars, _validation-persist */
     {"native subtree", "broad", "add", "a.dyn", "TXT", "\"x\"", "permitted", 13},

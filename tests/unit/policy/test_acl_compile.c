@@ -116,6 +116,16 @@ static const struct compile_case good_cases[] = {
      "host h\n acme a.corp.example ttl=0..60\n acme a.corp.example ttl=0..60\n",
      2,
      {"grant-twice"}},
+    {"one name with the same check, written out",
+     "host h\n acme a.corp.example check=\"match x\"\n"
+     " acme a.corp.example check=\"match x\"\n",
+     2,
+     {"grant-twice"}},
+    {"one name with another check",
+     "host h\n acme a.corp.example check=\"match x\"\n"
+     " acme a.corp.example check=\"match y\"\n",
+     2,
+     {0}},
     {"one pattern twice",
      "host h\n openpgpkey corp.example\n openpgpkey corp.example\n",
      2,
@@ -356,6 +366,32 @@ static void test_not_quadratic(void **state)
     free(text);
 }
 
+/* whichever allocation fails, the compiler says so and leaves nothing behind. */
+static void test_without_memory(void **state)
+{
+    struct site site;
+    size_t limit = 16;
+
+    (void)state;
+    open_corp(&site);
+    assert_int_equal(site_compile(&site, "every-host\n acme {host}\n"
+                                         "host a.corp.example\n key k\n"
+                                         "host h\n openpgpkey corp.example\n"),
+                     RES_OK);
+    for (enum result res = RES_EMEM; res != RES_OK; limit += 16) {
+        struct arena small;
+        struct acl acl;
+        arena_init(&small, 256, limit);
+        res = acl_compile(&site.source, &site.zones, &small, &site.diags, &acl);
+        assert_true(res == RES_OK || res == RES_EMEM);
+        acl_fini(&acl);
+        arena_fini(&small);
+        assert_true(limit < 4096);
+    }
+    assert_true(limit > 256);
+    site_close(&site);
+}
+
 static void test_credentials(void **state)
 {
     struct site site;
@@ -406,6 +442,7 @@ int main(void)
         cmocka_unit_test(test_file_order),
         cmocka_unit_test(test_more_rights_than_count),
         cmocka_unit_test(test_not_quadratic),
+        cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_credentials),
     };
 

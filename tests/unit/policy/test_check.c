@@ -273,6 +273,11 @@ static void test_acme_persist(void **state)
 #define X64  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X128 "\"" X64 X64 "\" "
 
+#define F64 "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+#define X506                                                                           \
+    F64 F64 F64 F64 F64 F64 F64                                                        \
+        "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+
 static void test_match(void **state)
 {
     static const struct value_case cases[] = {
@@ -286,6 +291,8 @@ static void test_match(void **state)
         {"over 0x7e", TYPE_TXT, "\"v=spf1 \\255-all\"", false},
         {"512 octets", TYPE_TXT, X128 X128 X128 X128, true},
         {"513 octets", TYPE_TXT, X128 X128 X128 X128 "\"x\"", false},
+        {"an RDATA of 512 characters", TYPE_TLSA, "9 9 9 " X506, true},
+        {"an RDATA of 514 characters", TYPE_TLSA, "9 9 9 " X506 "ff", false},
         {"a name", TYPE_PTR, "a-1.dyn.example.net.", true},
         {"a longer name", TYPE_PTR, "a-1.dyn.example.net.evil.example.", false},
         {"an address", TYPE_A, "192.0.2.1", true},
@@ -294,11 +301,12 @@ static void test_match(void **state)
     regex_t regex;
 
     (void)state;
-    assert_int_equal(regcomp(&regex,
-                             "^(v=spf1( ip4:[0-9.]+)* -all|x+|[a-z0-9-]+\\.dyn\\."
-                             "example\\.net\\.|192\\.0\\.2\\.[0-9]+)$",
-                             REG_EXTENDED | REG_NOSUB),
-                     0);
+    assert_int_equal(
+        regcomp(&regex,
+                "^(v=spf1( ip4:[0-9.]+)* -all|x+|9 9 9 f+|[a-z0-9-]+\\.dyn\\."
+                "example\\.net\\.|192\\.0\\.2\\.[0-9]+)$",
+                REG_EXTENDED | REG_NOSUB),
+        0);
     RUN(cases, .kind = ACL_CHECK_MATCH, .regex = &regex);
     regfree(&regex);
 }
