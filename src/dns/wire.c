@@ -135,42 +135,39 @@ static enum result read_fields(const struct wire_msg *msg, enum wire_section sec
     return r.failed ? RES_EFORMAT : RES_OK;
 }
 
-static void mark_rdata_name(struct wire_msg *msg, struct name_span *span, size_t limit)
-{
-    struct name_buf ignored;
+/*
+ * Names in RDATA that count as decoded: those of every type of the table. RFC 3597 4
+ * lets senders compress against the types of RFC 1035 alone, but dnspython does so
+ * against SRV, and BIND 9.18 against HTTPS, SVCB and DNAME too.
+ */
+struct rdata_names {
+    uint16_t type;
+    uint8_t skip; /* octets before the first name */
+    uint8_t count;
+};
 
-    if (decode_name(msg, limit, true, span, &ignored) == RES_OK)
-        mark_labels(msg, *span);
-    else
-        span->end = limit;
-}
+static const struct rdata_names rdata_names[] = {
+    {TYPE_NS, 0, 1},   {TYPE_CNAME, 0, 1}, {TYPE_SOA, 0, 2},   {TYPE_PTR, 0, 1},
+    {TYPE_MX, 2, 1},   {TYPE_SRV, 6, 1},   {TYPE_DNAME, 0, 1}, {TYPE_RRSIG, 18, 1},
+    {TYPE_NSEC, 0, 1}, {TYPE_SVCB, 2, 1},  {TYPE_HTTPS, 2, 1},
+};
 
-/* RFC 3597 4: only the types of RFC 1035 may be compressed against; dnspython does so
- * with SRV too. */
 static void mark_rdata_names(struct wire_msg *msg, const struct wire_rr *rr)
 {
-    struct name_span first = {.start = rr->rdata_at};
+    const struct rdata_names *names = rdata_names;
+    const struct rdata_names *end = names + sizeof(rdata_names) / sizeof(*names);
+    struct name_buf ignored;
 
-    switch (rr->type) {
-    case TYPE_MX:
-        first.start += 2;
-        mark_rdata_name(msg, &first, rr->end);
-        break;
-    case TYPE_SRV:
-        first.start += 6;
-        mark_rdata_name(msg, &first, rr->end);
-        break;
-    case TYPE_NS:
-    case TYPE_CNAME:
-    case TYPE_PTR:
-        mark_rdata_name(msg, &first, rr->end);
-        break;
-    case TYPE_SOA: {
-        mark_rdata_name(msg, &first, rr->end);
-        struct name_span second = {.start = first.end};
-        mark_rdata_name(msg, &second, rr->end);
-        break;
-    }
+    while (names < end && names->type != rr->type)
+        names++;
+    if (names == end)
+        return;
+    struct name_span span = {.end = rr->rdata_at + names->skip};
+    for (unsigned i = 0; i < names->count; i++) {
+        span.start = span.end;
+        if (decode_name(msg, rr->end, true, &span, &ignored) != RES_OK)
+            return;
+        mark_labels(msg, span);
     }
 }
 

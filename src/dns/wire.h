@@ -87,9 +87,9 @@ enum result wire_read_header(const uint8_t *octets, size_t len,
  * of the additional section, a second TSIG, or a TSIG with a class other than ANY or a
  * TTL other than 0 (T-2), or options in the OPT that do not add up. Pointers: backward
  * only, to the start of a label of a name decoded before (W-3); names inside RDATA of
- * NS, CNAME, SOA, PTR, MX and SRV, where well formed, count as decoded (RFC 3597 4
- * lets senders compress against them), and are an error only to who reads that RDATA.
- * An EDNS version other than 0 is not an error here.
+ * the table's types (type.h), where well formed, count as decoded, since real senders
+ * compress against them, and are an error only to who reads that RDATA. An EDNS version
+ * other than 0 is not an error here.
  */
 enum result wire_walk(const uint8_t *octets, size_t len, bool is_request,
                       struct wire_msg *out) MUST_CHECK NONNULL;
