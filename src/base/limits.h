@@ -32,6 +32,11 @@
 #define LIMIT_NAMES_PER_MESSAGE 32  /* */
 #define LIMIT_ADDS_PER_RRSET    100 /* certbot re-adds each value of a zone */
 
+/* D4: a merged message. Octets: 65,535 less header, zone section and TSIG. Records: beyond
+ * this BIND gains nothing more. */
+#define LIMIT_BATCH_OCTETS  64000
+#define LIMIT_BATCH_RECORDS 2000
+
 /* RFC 8945: the longest digest offered is SHA-512's; 6 octets of server time (5.2.3).
  */
 #define LIMIT_MAC_OCTETS        64

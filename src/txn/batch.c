@@ -13,6 +13,9 @@
 #include "dns/build.h"
 #include "dns/type.h"
 
+/* RFC 1035 4.1.3: type, class, TTL and length of a record. */
+#define RR_FIELDS_OCTETS 10
+
 /* ---- the message -------------------------------------------------------------------
  */
 
@@ -143,24 +146,89 @@ void batch_withdraw(struct txns *txns, struct txn *txn)
     forget(txns, txn);
 }
 
-/* Takes from the queue what shares the next message: one request, for now (D4). Those
- * whose intent cannot be written are refused and the next one is tried (I8). */
-static void gather(struct txns *txns, struct batch *batch, struct txn_now now)
+/* D4: a request with prerequisites of its own, or of a dangerous type, travels alone.
+ */
+static bool may_merge(const struct txn *txn)
+{
+    return txn->plan.prereq_count == 0 && !txn->plan.is_dangerous;
+}
+
+/* What a request adds to the message, at most. */
+static struct batch_load load_of(const struct txn *txn)
+{
+    struct batch_load load = {0, 0};
+    for (size_t i = 0; i < txn->plan.change_count; i++) {
+        const struct change *change = &txn->plan.changes[i];
+        size_t records = 1;
+        if (change->item.op == UPDATE_DELETE_NAME)
+            records = change->type_count;
+        else if (change->item.op == UPDATE_ADD)
+            records = 2; /* with its guard */
+        load.records += records;
+        load.octets += records * (change->rewrite.target.len + RR_FIELDS_OCTETS) +
+                       change->item.rdata.len;
+    }
+    return load;
+}
+
+static bool may_join(const struct batch *batch, const struct txn *txn,
+                     const struct batch_load *load)
+{
+    const struct txn *first = TAILQ_FIRST(&batch->txns);
+    if (first == NULL)
+        return true;
+    return may_merge(first) && may_merge(txn) && batch->count < batch->most &&
+           batch->count < txn->merge_limit &&
+           batch->load.records + load->records <= LIMIT_BATCH_RECORDS &&
+           batch->load.octets + load->octets <= LIMIT_BATCH_OCTETS;
+}
+
+static void join_batch(struct batch *batch, struct txn *txn,
+                       const struct batch_load *load)
+{
+    TAILQ_INSERT_TAIL(&batch->txns, txn, queue);
+    txn->batch = batch;
+    txn_set_state(txn, TXN_SENT);
+    batch->count++;
+    batch->load.records += load->records;
+    batch->load.octets += load->octets;
+    if (txn->merge_limit < batch->most)
+        batch->most = txn->merge_limit;
+}
+
+/* Takes from the queue, in order, what shares the next message. */
+static void gather(struct batch *batch)
 {
     struct zone_queue *queue = batch->queue;
     struct txn *txn;
-    while (batch->count == 0 && (txn = TAILQ_FIRST(&queue->waiting)) != NULL) {
+    while ((txn = TAILQ_FIRST(&queue->waiting)) != NULL) {
+        const struct batch_load load = load_of(txn);
+        if (!may_join(batch, txn, &load))
+            return;
         TAILQ_REMOVE(&queue->waiting, txn, queue);
         queue->waiting_count--;
-        txn->batch_size = 1;
-        if (journal_write(txns, txn, LOG_INTENT, now) != RES_OK) {
+        join_batch(batch, txn, &load);
+    }
+}
+
+/* P15: no request is forwarded without its intent in the audit (I8). One that was in a
+ * message that failed has it already. */
+static void write_intents(struct txns *txns, struct batch *batch, struct txn_now now)
+{
+    struct txn *txn = TAILQ_FIRST(&batch->txns);
+    uint32_t count = batch->count;
+    while (txn != NULL) {
+        struct txn *next = TAILQ_NEXT(txn, queue);
+        txn->batch_size = count;
+        if (!txn->has_intent && journal_write(txns, txn, LOG_INTENT, now) != RES_OK) {
+            TAILQ_REMOVE(&batch->txns, txn, queue);
+            txn->batch = NULL;
+            batch->count--;
             refuse_unsent(txns, txn, REASON_AUDIT_UNAVAILABLE, now);
-            continue;
+        } else {
+            txn->has_intent = true;
         }
-        TAILQ_INSERT_TAIL(&batch->txns, txn, queue);
-        txn->batch = batch;
-        txn_set_state(txn, TXN_SENT);
-        batch->count++;
+        txn = next;
     }
 }
 
@@ -212,7 +280,9 @@ static void start_batch(struct txns *txns, struct zone_queue *queue, struct txn_
     TAILQ_INIT(&batch->txns);
     queue->in_flight = batch;
     txns->zones_in_flight++;
-    gather(txns, batch, now);
+    batch->most = UINT32_MAX;
+    gather(batch);
+    write_intents(txns, batch, now);
     if (batch->count == 0)
         batch_end(txns, batch);
     else
@@ -297,25 +367,62 @@ static void settle_member(struct txns *txns, struct txn *txn,
         txn_refuse(txns, txn, reason, now); /* its own RCODE: NOERROR where permitted */
 }
 
+/* D4: not applied as a whole, and one of several is to blame. Who still waits goes back
+ * to the head of the queue, in order, and shares the next message with half as many. */
+static void split(struct txns *txns, struct batch *batch, const struct wire_msg *msg,
+                  struct txn_now now)
+{
+    struct zone_queue *queue = batch->queue;
+    uint32_t half = (batch->count + 1) / 2;
+    struct txn *txn;
+    while ((txn = TAILQ_LAST(&batch->txns, txn_list)) != NULL) {
+        TAILQ_REMOVE(&batch->txns, txn, queue);
+        txn->batch = NULL;
+        if (txn->state == TXN_LATE) {
+            settle_member(txns, txn, msg, now); /* answered already: not tried again */
+            continue;
+        }
+        txn->merge_limit = half;
+        txn_set_state(txn, TXN_QUEUED);
+        TAILQ_INSERT_HEAD(&queue->waiting, txn, queue);
+        queue->waiting_count++;
+    }
+}
+
+/* RFC 2136 3.5: these say that nothing was applied, and one request can have caused
+ * them. */
+static bool is_one_to_blame(enum rcode rcode)
+{
+    return rcode == RCODE_NXRRSET || rcode == RCODE_YXRRSET ||
+           rcode == RCODE_NXDOMAIN || rcode == RCODE_YXDOMAIN ||
+           rcode == RCODE_SERVFAIL;
+}
+
+static void log_primary_refused(struct txns *txns, struct name zone, enum rcode rcode)
+{
+    char text[NAME_TEXT_OCTETS];
+    journal_log(
+        txns, LEVEL_ERROR,
+        "event=primary-refused zone=%s rcode=%s why=\"the primary does not let the "
+        "gateway's key write here: look at its update-policy\"",
+        name_to_text(zone, text), rcode_name(rcode));
+}
+
 void batch_on_answer(struct txns *txns, struct batch *batch, const struct wire_msg *msg,
                      struct txn_now now)
 {
-    const struct zone_queue *queue = batch->queue;
+    struct name zone = name_of(&batch->queue->name);
     struct txn *txn;
     if (msg != NULL &&
         judge_rcode(TAILQ_FIRST(&batch->txns), (enum rcode)msg->header.rcode) ==
-            REASON_PRIMARY_REFUSED) {
-        char zone[NAME_TEXT_OCTETS];
-        journal_log(
-            txns, LEVEL_ERROR,
-            "event=primary-refused zone=%s rcode=%s why=\"the primary does not let the "
-            "gateway's key write here: look at its update-policy\"",
-            name_to_text(name_of(&queue->name), zone),
-            rcode_name((enum rcode)msg->header.rcode));
-    }
+            REASON_PRIMARY_REFUSED)
+        log_primary_refused(txns, zone, (enum rcode)msg->header.rcode);
+    if (msg != NULL && batch->count > 1 &&
+        is_one_to_blame((enum rcode)msg->header.rcode))
+        split(txns, batch, msg, now);
     while ((txn = batch_take(batch)) != NULL)
         settle_member(txns, txn, msg, now);
-    soa_expire(txns, name_of(&queue->name), now);
+    soa_expire(txns, zone, now);
     batch_end(txns, batch);
     /* The next message leaves from batch_pump, which our callers end with. */
 }

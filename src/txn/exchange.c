@@ -271,6 +271,7 @@ void txn_on_primary(struct txns *txns, enum txn_link which, const uint8_t *octet
     exchange_unlink(txns, exchange);
     deliver(txns, exchange, &msg, now);
     batch_pump(txns, now);
+    txns_flush(txns);
 }
 
 static const char *link_state_name(enum txn_link_state state)
@@ -304,6 +305,7 @@ void txn_on_link(struct txns *txns, enum txn_link which, enum txn_link_state sta
         soa_on_time(txns, now);
     }
     batch_pump(txns, now);
+    txns_flush(txns);
 }
 
 void exchange_on_time(struct txns *txns, struct txn_now now)

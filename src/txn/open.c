@@ -294,5 +294,6 @@ struct txn_opened txn_open(struct txns *txns, const uint8_t *octets, size_t len,
         opened.fate = open_update(txns, txn, &inquiry.msg, now);
     else
         opened.fate = judge(txns, txn, &inquiry.msg, now);
+    txns_flush(txns);
     return opened;
 }

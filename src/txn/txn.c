@@ -20,7 +20,7 @@ static const unsigned may_follow[TXN_STATES] = {
     [TXN_SPARE] = ~0u,
     [TXN_OPEN] = FROM(TXN_SPARE),
     [TXN_LOOKING_UP] = FROM(TXN_OPEN),
-    [TXN_QUEUED] = FROM(TXN_OPEN) | FROM(TXN_LOOKING_UP),
+    [TXN_QUEUED] = FROM(TXN_OPEN) | FROM(TXN_LOOKING_UP) | FROM(TXN_SENT),
     [TXN_SENT] = FROM(TXN_QUEUED),
     [TXN_SYNCING] = FROM(TXN_OPEN) | FROM(TXN_SENT),
     [TXN_READING] = FROM(TXN_OPEN),
@@ -88,6 +88,7 @@ struct txn *txn_begin(struct txns *txns, const struct gate_inquiry *inquiry, siz
         .first = {.client = *client, .id = inquiry->header.id},
         .received = now,
         .request_len = len,
+        .merge_limit = UINT32_MAX,
     };
     reply_form_init(&txn->form, inquiry, &txn->arena);
     txn_set_state(txn, TXN_OPEN);
@@ -193,9 +194,17 @@ void txn_answer_query(struct txns *txns, struct txn *txn, const struct reply *re
 static void start_sync(struct txns *txns, struct txn *txn, enum txn_state state)
 {
     txn_set_state(txn, state);
-    txn->sync_token = ++txns->last_token;
+    txn->sync_token = txns->last_token + 1;
     TAILQ_INSERT_TAIL(&txns->syncing, txn, queue);
-    txns->ports.audit_sync(txns->ports.arg, txn->sync_token);
+    txns->wants_sync = true;
+}
+
+/* L-2: one sync for all the requests of a merged message. */
+void txns_flush(struct txns *txns)
+{
+    if (txns->wants_sync)
+        txns->ports.audit_sync(txns->ports.arg, ++txns->last_token);
+    txns->wants_sync = false;
 }
 
 static bool wants_sync(const struct txn *txn)
@@ -279,6 +288,7 @@ void txn_on_synced(struct txns *txns, uint64_t token, enum result result,
         TAILQ_REMOVE(&txns->syncing, txn, queue);
         synced(txns, txn, result, now);
     }
+    txns_flush(txns);
 }
 
 void txn_answer_unaudited(struct txns *txns, struct txn *txn, enum reason reason,

@@ -135,6 +135,7 @@ void txn_on_time(struct txns *txns, struct txn_now now)
         txns->suppressed_us = now.mono_us + TXN_SUPPRESSED_US;
     }
     batch_pump(txns, now);
+    txns_flush(txns);
 }
 
 int64_t txns_wake_us(const struct txns *txns)

@@ -87,6 +87,8 @@ struct txn {
     bool has_primary_rcode;
     enum rcode primary_rcode;
     uint32_t batch_size;
+    uint32_t merge_limit; /* requests that may share its message (D4) */
+    bool has_intent;      /* its intent line is in the audit */
 };
 
 TAILQ_HEAD(txn_list, txn);
@@ -133,11 +135,20 @@ struct link {
     int64_t sent_us;  /* last message */
 };
 
+/* What a batch, or a request, puts into a message. */
+struct batch_load {
+    size_t records;
+    size_t octets;
+};
+
 /* The message to one zone that is in flight, and the requests that share it (D4). */
 struct batch {
     struct zone_queue *queue;
     struct txn_list txns;
     uint32_t count;
+    uint32_t
+        most; /* requests that may share it: the least merge_limit of its members */
+    struct batch_load load;
     struct exchange *exchange;
 };
 
@@ -208,6 +219,7 @@ struct txns {
     const struct txn *opening; /* of txn_open; NULL once nobody waits for it */
     struct txn_list syncing;   /* by token */
     uint64_t last_token;
+    bool wants_sync; /* lines were written in this event that have to reach the disk */
     struct txn_list spares;
     size_t spare_count;
 
@@ -273,6 +285,8 @@ void txn_leave(struct txns *txns, struct txn *txn) NONNULL;
 void txn_repeat(struct txns *txns, struct txn *txn, struct txn_now now) NONNULL;
 /* Its time is up (F-5). */
 void txn_expire(struct txns *txns, struct txn *txn, struct txn_now now) NONNULL;
+/* Each event ends with it: one sync for all that the event has written. */
+void txns_flush(struct txns *txns) NONNULL;
 /* Gives everything back. The request is in no list but, maybe, its batch's: not any
  * more. */
 void txn_close(struct txns *txns, struct txn *txn) NONNULL;
