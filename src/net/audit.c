@@ -228,7 +228,7 @@ static enum result recover(struct audit *audit, const char *path, struct txn_now
     if (res == RES_OK) {
         log_scan_end(scan, &chain, &unresolved, &torn);
         if (torn > 0)
-            logger_printf(LEVEL_WARNING, "audit log: %zu torn lines", torn);
+            logger_printf(LEVEL_WARNING, "audit log: torn lines: %zu", torn);
         res = end_intents(audit, scan, &chain, unresolved, now);
     }
     if (res == RES_OK) {

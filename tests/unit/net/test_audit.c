@@ -1,0 +1,278 @@
+/*
+ * The audit file over several runs: what one leaves behind, however it ended, the next
+ * takes up. Rules D9, L-2, L-4, R-7, T-20.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/sha.h>
+
+#include "net/audit.h"
+#include "txn/log.h"
+
+static char folder[] = "/tmp/test_audit.XXXXXX";
+static char path[64];
+
+static const struct txn_now now = {.mono_us = 1, .real_us = 1800000000000000};
+
+struct run {
+    struct audit *audit;
+    struct txn_journal journal;
+    struct log_chain chain;
+};
+
+static struct run open_run(void)
+{
+    struct run run;
+
+    assert_int_equal(audit_open(path, now, &run.audit, &run.journal), RES_OK);
+    run.chain.next_seq = run.journal.next_seq;
+    memcpy(run.chain.prev, run.journal.prev, sizeof(run.chain.prev));
+    return run;
+}
+
+static size_t build_line(struct run *run, enum log_event event, uint8_t *octets,
+                         size_t capacity)
+{
+    struct tsig_mac mac = {.len = 32};
+    const struct log_line line = {
+        .event = event,
+        .time_us = now.real_us,
+        .host = "mx1.duckcorp.org",
+        .key_name = name_root,
+        .full_mac = &mac,
+        .from = &(struct addr){.family = 4, .octets = {192, 0, 2, 1}},
+        .reason = REASON_PERMITTED,
+        .duplicates = 1,
+    };
+    struct writer w = writer_of(octets, capacity);
+
+    mac.octets[0] = (uint8_t)run->chain.next_seq;
+    assert_int_equal(log_write_line(&run->chain, &line, &w), RES_OK);
+    return w.len;
+}
+
+static void write_line(struct run *run, enum log_event event)
+{
+    uint8_t octets[4096];
+    size_t len = build_line(run, event, octets, sizeof(octets));
+
+    assert_int_equal(audit_write(run->audit, octets, len), RES_OK);
+}
+
+static char *read_file(size_t *out_len)
+{
+    static char text[65536];
+    int fd = open(path, O_RDONLY);
+
+    assert_true(fd >= 0);
+    ssize_t len = read(fd, text, sizeof(text) - 1);
+    assert_true(len >= 0);
+    (void)close(fd);
+    text[len] = '\0';
+    if (out_len != NULL)
+        *out_len = (size_t)len;
+    return text;
+}
+
+static void append(const char *text)
+{
+    int fd = open(path, O_WRONLY | O_APPEND);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    (void)close(fd);
+}
+
+/* The hash of the last line without its newline. */
+static void expect_prev(const struct txn_journal *journal)
+{
+    uint8_t hash[32];
+    size_t len;
+    char *text = read_file(&len);
+
+    assert_true(len > 0 && text[len - 1] == '\n');
+    text[len - 1] = '\0';
+    char *last = strrchr(text, '\n');
+    last = last == NULL ? text : last + 1;
+    (void)SHA256((const uint8_t *)last, strlen(last), hash);
+    assert_memory_equal(hash, journal->prev, sizeof(hash));
+}
+
+static void test_first_start(void **state)
+{
+    static const uint8_t zeros[32];
+    struct run run = open_run();
+    struct stat status;
+
+    (void)state;
+    assert_true(run.journal.is_first_start);
+    assert_int_equal(run.journal.next_seq, 1);
+    assert_memory_equal(run.journal.prev, zeros, sizeof(zeros));
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0640);
+    audit_close(&run.audit);
+
+    /* T-20: a file without lines is not a first start. */
+    run = open_run();
+    assert_false(run.journal.is_first_start);
+    audit_close(&run.audit);
+}
+
+static void test_chain_goes_on(void **state)
+{
+    struct run run = open_run();
+
+    (void)state;
+    write_line(&run, LOG_SUPPRESSED);
+    write_line(&run, LOG_SUPPRESSED);
+    audit_close(&run.audit);
+    run = open_run();
+    assert_false(run.journal.is_first_start);
+    assert_int_equal(run.journal.next_seq, 3);
+    expect_prev(&run.journal);
+    audit_close(&run.audit);
+}
+
+static void test_torn_line(void **state)
+{
+    struct run run = open_run();
+
+    (void)state;
+    write_line(&run, LOG_SUPPRESSED);
+    audit_close(&run.audit);
+    append("{\"event\":\"intent\",\"ti");
+    run = open_run();
+    assert_int_equal(run.journal.next_seq, 2);
+    expect_prev(&run.journal);
+    write_line(&run, LOG_SUPPRESSED);
+    audit_close(&run.audit);
+    run = open_run();
+    assert_int_equal(run.journal.next_seq, 3);
+    audit_close(&run.audit);
+}
+
+static void test_intent_without_result(void **state)
+{
+    struct run run = open_run();
+
+    (void)state;
+    write_line(&run, LOG_INTENT);
+    write_line(&run, LOG_INTENT);
+    audit_close(&run.audit);
+    run = open_run();
+    assert_int_equal(run.journal.next_seq, 5);
+    expect_prev(&run.journal);
+    assert_non_null(strstr(read_file(NULL), "outcome-unknown"));
+    audit_close(&run.audit);
+
+    /* Once: they have their results now. */
+    run = open_run();
+    assert_int_equal(run.journal.next_seq, 5);
+    audit_close(&run.audit);
+}
+
+/* R-7, L-2: whole or not at all, and it goes on when there is room again. */
+static void test_full_disk(void **state)
+{
+    struct run run = open_run();
+    struct rlimit before, small;
+    uint8_t octets[4096];
+    size_t len, len_before;
+
+    (void)state;
+    write_line(&run, LOG_SUPPRESSED);
+    (void)read_file(&len_before);
+    struct log_chain chain = run.chain;
+    size_t line_len = build_line(&run, LOG_SUPPRESSED, octets, sizeof(octets));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = len_before + line_len / 2;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_equal(audit_write(run.audit, octets, line_len), RES_EIO);
+    assert_int_equal(audit_write(run.audit, octets, line_len), RES_EIO);
+    (void)read_file(&len);
+    assert_int_equal(len, len_before);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    run.chain = chain;
+    write_line(&run, LOG_SUPPRESSED);
+    audit_close(&run.audit);
+    run = open_run();
+    assert_int_equal(run.journal.next_seq, 3);
+    expect_prev(&run.journal);
+    audit_close(&run.audit);
+}
+
+static void test_one_writer(void **state)
+{
+    struct run run = open_run();
+    struct txn_journal journal;
+    struct audit *other = NULL;
+
+    (void)state;
+    assert_int_equal(audit_open(path, now, &other, &journal), RES_EEXISTS);
+    assert_null(other);
+    audit_close(&run.audit);
+}
+
+static void test_not_openable(void **state)
+{
+    static const char *const paths[] = {"/dev/null", "/tmp", "/nonexistent/audit"};
+    struct txn_journal journal;
+    struct audit *audit = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        if (audit_open(paths[i], now, &audit, &journal) != RES_EIO)
+            fail_msg("%s", paths[i]);
+}
+
+static int new_path(void **state)
+{
+    (void)state;
+    (void)unlink(path);
+    return 0;
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+        return -1;
+    (void)snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    (void)unlink(path);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_first_start, new_path),
+        cmocka_unit_test_setup(test_chain_goes_on, new_path),
+        cmocka_unit_test_setup(test_torn_line, new_path),
+        cmocka_unit_test_setup(test_intent_without_result, new_path),
+        cmocka_unit_test_setup(test_full_disk, new_path),
+        cmocka_unit_test_setup(test_one_writer, new_path),
+        cmocka_unit_test(test_not_openable),
+    };
+
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
