@@ -32,8 +32,8 @@
 #define LIMIT_NAMES_PER_MESSAGE 32  /* */
 #define LIMIT_ADDS_PER_RRSET    100 /* certbot re-adds each value of a zone */
 
-/* D4: a merged message. Octets: 65,535 less header, zone section and TSIG. Records: beyond
- * this BIND gains nothing more. */
+/* D4: a merged message. Octets: 65,535 less header, zone section and TSIG. Records:
+ * beyond this BIND gains nothing more. */
 #define LIMIT_BATCH_OCTETS  64000
 #define LIMIT_BATCH_RECORDS 2000
 
@@ -62,10 +62,10 @@ _Static_assert(LIMIT_HEADER_OCTETS + LIMIT_TSIG_RR_OCTETS + 11 <=
 #define LIMIT_CONF_FILE_OCTETS   (1024 * 1024)
 #define LIMIT_KEY_FILE_OCTETS    (64 * 1024 * 1024)
 #define LIMIT_ACL_FILE_OCTETS    (512 * 1024 * 1024)
-#define LIMIT_MATCH_VALUE_OCTETS 512  /* what `check match` looks at */
-#define LIMIT_REGEX_OCTETS       256  /* of `check match`, as written */
-#define LIMIT_REGEX_COUNTS       512  /* sum of its {N,M} bounds: memory of regcomp(3) */
-#define LIMIT_PROFILE_OCTETS     63   /* a profile's name */
+#define LIMIT_MATCH_VALUE_OCTETS 512 /* what `check match` looks at */
+#define LIMIT_REGEX_OCTETS       256 /* of `check match`, as written */
+#define LIMIT_REGEX_COUNTS       512 /* sum of its {N,M} bounds: memory of regcomp(3) */
+#define LIMIT_PROFILE_OCTETS     63  /* a profile's name */
 #define LIMIT_DIAGNOSTICS        1000 /* errors listed; the rest are counted */
 #define LIMIT_USER_OCTETS        256  /* LOGIN_NAME_MAX and a NUL */
 #define LIMIT_PATH_OCTETS        4096

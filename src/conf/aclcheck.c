@@ -81,8 +81,7 @@ static enum result argument_error(struct acl_parser *parser,
     return RES_EFORMAT;
 }
 
-/* ---- tlsa ---------------------------------------------------------------------------
- */
+/* ---- tlsa ---- */
 
 /* matching 0 (the whole certificate) is not offered. */
 static bool parse_triple(const struct acl_word *word, struct acl_tlsa_params *out)
@@ -119,8 +118,7 @@ static enum result parse_tlsa(struct acl_parser *parser, const struct acl_word *
     return result;
 }
 
-/* ---- caa-value ----------------------------------------------------------------------
- */
+/* ---- caa-value ---- */
 
 /* RFC 8659 4.1: tags are letters and digits. */
 static bool is_tag(const char *chars, size_t len)
@@ -159,8 +157,7 @@ static enum result parse_caa(struct acl_parser *parser, const struct acl_word *w
     return result;
 }
 
-/* ---- acme-persist and match ---------------------------------------------------------
- */
+/* ---- acme-persist and match ---- */
 
 /* Neither may hold what separates the parts of such a record. */
 static enum result parse_persist(struct acl_parser *parser,

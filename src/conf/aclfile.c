@@ -16,8 +16,7 @@ static enum result line_error(struct acl_parser *parser, const struct acl_word *
     return RES_EFORMAT;
 }
 
-/* ---- hosts --------------------------------------------------------------------------
- */
+/* ---- hosts ---- */
 
 static enum result add_host(struct acl_source *source, struct name name,
                             struct place place, struct acl_host_entry **out)
@@ -90,8 +89,7 @@ static enum result parse_every_host(struct acl_parser *parser,
     return RES_OK;
 }
 
-/* ---- statements of a host's block ---------------------------------------------------
- */
+/* ---- statements of a host's block ---- */
 
 /* not-before TIME, not-after TIME: the words from the third on. */
 static enum result parse_key_times(struct acl_parser *parser,
@@ -193,8 +191,7 @@ static enum result parse_from(struct acl_parser *parser, const struct acl_line *
     return all;
 }
 
-/* ---- grants and aliases -------------------------------------------------------------
- */
+/* ---- grants and aliases ---- */
 
 static enum result unknown_profile(struct acl_parser *parser,
                                    const struct acl_word *word)
@@ -267,8 +264,7 @@ static enum result parse_alias(struct acl_parser *parser, const struct acl_line 
     return RES_OK;
 }
 
-/* ---- which statement ----------------------------------------------------------------
- */
+/* ---- which statement ---- */
 
 struct statement {
     const char *name;
@@ -423,8 +419,7 @@ static enum result skip_statement(struct acl_parser *parser,
     return closed == RES_EMEM ? closed : RES_EFORMAT;
 }
 
-/* ---- public -------------------------------------------------------------------------
- */
+/* ---- public ---- */
 
 void acl_source_init(struct acl_source *source)
 {

@@ -19,8 +19,7 @@
 #include "dns/name.h"
 #include "dns/update.h"
 
-/* ---- owner names with holes -------------------------------------------------------
- */
+/* ---- owner names with holes ---- */
 
 enum acl_piece_kind {
     ACL_PIECE_LABEL,   /* literal octets, one label; a '*' in it was written \042 */
@@ -68,8 +67,7 @@ enum result acl_template_fill(const struct acl_template *owner,
                               const struct acl_fill *fill,
                               struct acl_owner *out) MUST_CHECK NONNULL;
 
-/* ---- what a grant allows -----------------------------------------------------------
- */
+/* ---- what a grant allows ---- */
 
 enum acl_check_kind {
     ACL_CHECK_MISSING = 0, /* refuses: a profile's `check caa-value` or `check
@@ -121,8 +119,7 @@ struct acl_terms {
     struct acl_check check;
 };
 
-/* ---- statements --------------------------------------------------------------------
- */
+/* ---- statements ---- */
 
 struct acl_profile {
     const char *name;
@@ -222,8 +219,7 @@ enum result aclfile_parse(struct acl_source *source, const char *file, const cha
                           size_t len, bool is_stock,
                           struct diags *diags) MUST_CHECK NONNULL;
 
-/* ---- the same words for the tool and the decision tables
- * -------------------------------- */
+/* ---- the same words for the tool and the decision tables ---- */
 
 struct acl_word {
     const char *text; /* decoded; the arena's */

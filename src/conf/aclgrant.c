@@ -27,8 +27,7 @@ static struct grant_words sort_words(const struct acl_word *words, size_t count)
     return sorted;
 }
 
-/* ---- ports --------------------------------------------------------------------------
- */
+/* ---- ports ---- */
 
 static bool parse_port(const char *chars, size_t len, uint16_t *out)
 {
@@ -84,8 +83,7 @@ static enum result parse_ports(struct acl_parser *parser,
     return result;
 }
 
-/* ---- names --------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
 static const struct acl_name_word no_name = {.text = "-"};
 
@@ -115,8 +113,7 @@ static enum result parse_names(struct acl_parser *parser,
     return all;
 }
 
-/* ---- what profile, names and options have to do with each other ---------------------
- */
+/* ---- what profile, names and options have to do with each other ---- */
 
 static enum result grant_error(struct acl_parser *parser, struct place place,
                                const char *profile, const char *message)

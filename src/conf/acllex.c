@@ -191,8 +191,7 @@ static enum result scan_line(struct scan *scan)
     return RES_OK;
 }
 
-/* ---- lines of a file ---------------------------------------------------------------
- */
+/* ---- lines of a file ---- */
 
 /* A '\' in the middle of a word: one word or two? Nobody should have to guess. */
 static enum result check_joint(const struct acl_lexer *lexer, const struct scan *scan)
@@ -261,8 +260,7 @@ enum result acllex_next(struct acl_lexer *lexer, struct acl_line *out)
     return out->count > 0 || out->is_broken ? RES_OK : RES_ENOTFOUND;
 }
 
-/* ---- parts of words ----------------------------------------------------------------
- */
+/* ---- parts of words ---- */
 
 /* Where the octet at of a word's decoded text stands in the file. */
 static struct place place_within(const struct acl_word *word, size_t at)
@@ -320,8 +318,7 @@ enum result acllex_split_part(struct acl_parser *parser, const struct acl_word *
     return result;
 }
 
-/* ---- words -------------------------------------------------------------------------
- */
+/* ---- words ---- */
 
 enum result acl_split_line(const char *line, size_t len, struct place place,
                            struct arena *arena, struct diags *diags,

@@ -9,8 +9,7 @@
 
 #include "conf/aclfile.h"
 
-/* ---- lines and words: acllex.c ----------------------------------------------------
- */
+/* ---- lines and words: acllex.c ---- */
 
 /* One statement: the words of a line and of those that continue it. */
 struct acl_line {
@@ -35,8 +34,7 @@ struct acl_lexer {
 enum result acllex_next(struct acl_lexer *lexer,
                         struct acl_line *out) MUST_CHECK NONNULL;
 
-/* ---- the parser --------------------------------------------------------------------
- */
+/* ---- the parser ---- */
 
 enum acl_block {
     ACL_BLOCK_NONE,
@@ -94,8 +92,7 @@ struct acl_guess {
 void acl_guess_add(struct acl_guess *best, const struct acl_word *word,
                    const char *candidate) NONNULL;
 
-/* ---- names: acltemplate.c ---------------------------------------------------------
- */
+/* ---- names: acltemplate.c ---- */
 
 enum {
     ACL_HAS_NAME = 1 << ACL_PIECE_NAME,
@@ -116,8 +113,7 @@ enum result acl_plain_name_parse(struct acl_parser *parser, const struct acl_wor
 /* The kinds of piece that occur, as ACL_HAS_ bits. */
 unsigned acl_template_kinds(const struct acl_template *template) MUST_CHECK NONNULL;
 
-/* ---- what a grant allows: aclterms.c, aclcheck.c, aclregex.c ----------------------
- */
+/* ---- what a grant allows: aclterms.c, aclcheck.c, aclregex.c ---- */
 
 /* value is all of the word, or what an option has behind its '='. */
 enum result acl_ttl_parse(struct acl_parser *parser, const struct acl_word *value,
@@ -152,8 +148,7 @@ enum result acl_regex_parse(struct acl_parser *parser, const struct acl_word *wo
                             regex_t **out) MUST_CHECK NONNULL;
 void acl_regexes_free(struct acl_regex *regexes);
 
-/* ---- profiles: aclprofile.c -------------------------------------------------------
- */
+/* ---- profiles: aclprofile.c ---- */
 
 /* `profile NAME`: opens the block. */
 enum result acl_profile_open(struct acl_parser *parser,
@@ -171,8 +166,7 @@ enum result acl_profile_close(struct acl_parser *parser) MUST_CHECK NONNULL;
  * well; it grants nothing. */
 bool acl_profile_is_broken(const struct acl_profile *profile) MUST_CHECK NONNULL;
 
-/* ---- grants: aclgrant.c -----------------------------------------------------------
- */
+/* ---- grants: aclgrant.c ---- */
 
 /* words: the profile's name, then names, ports and options. host NULL: every host, or
  * one that has an error. */

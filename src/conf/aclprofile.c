@@ -32,8 +32,7 @@ bool acl_profile_is_broken(const struct acl_profile *profile)
     return profile->terms.type_count == 0;
 }
 
-/* ---- statements ---------------------------------------------------------------------
- */
+/* ---- statements ---- */
 
 static enum result parse_owner(struct acl_parser *parser, const struct acl_line *line)
 {
@@ -210,8 +209,7 @@ enum result acl_profile_statement(struct acl_parser *parser,
     return result;
 }
 
-/* ---- the block ----------------------------------------------------------------------
- */
+/* ---- the block ---- */
 
 static const char *name_complaint(const struct acl_word *word)
 {

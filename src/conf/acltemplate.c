@@ -5,8 +5,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 
-/* ---- filling -----------------------------------------------------------------------
- */
+/* ---- filling ---- */
 
 struct filler {
     struct acl_owner *out;
@@ -121,8 +120,7 @@ enum result acl_template_fill(const struct acl_template *owner,
     return filler.writer.failed ? RES_ERANGE : RES_OK;
 }
 
-/* ---- parsing -----------------------------------------------------------------------
- */
+/* ---- parsing ---- */
 
 /* A name word on its way into pieces. */
 struct name_scan {

@@ -53,8 +53,7 @@ enum result acl_max_records_parse(struct acl_parser *parser,
     return RES_OK;
 }
 
-/* ---- operations ---------------------------------------------------------------------
- */
+/* ---- operations ---- */
 
 static enum result bad_operation(struct acl_parser *parser, const struct acl_word *word)
 {
@@ -89,8 +88,7 @@ enum result acl_may_parse(struct acl_parser *parser, const struct acl_word *word
     return result;
 }
 
-/* ---- options ------------------------------------------------------------------------
- */
+/* ---- options ---- */
 
 struct option {
     struct acl_parser *parser;

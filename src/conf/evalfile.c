@@ -108,8 +108,7 @@ static enum result parse_name(const struct row_scan *scan, const struct word *wo
     return out->octets == NULL ? RES_EMEM : RES_OK;
 }
 
-/* ---- columns ------------------------------------------------------------------------
- */
+/* ---- columns ---- */
 
 static enum result parse_verdict(struct row_scan *scan, const struct word *word)
 {
@@ -177,8 +176,7 @@ static enum result parse_type(struct row_scan *scan, const struct word *word)
     return RES_OK;
 }
 
-/* ---- options ------------------------------------------------------------------------
- */
+/* ---- options ---- */
 
 static enum result apply_from(struct row_scan *scan, const struct word *word,
                               const char *value)
@@ -276,8 +274,7 @@ static enum result parse_option(struct row_scan *scan, const struct word *word)
     return options[i].apply(scan, word, word->text + strlen(options[i].name));
 }
 
-/* ---- value, options, expectation ----------------------------------------------------
- */
+/* ---- value, options, expectation ---- */
 
 /* Everything up to the first option or the arrow. */
 static enum result parse_value(struct row_scan *scan)
@@ -351,8 +348,7 @@ static enum result parse_rest(struct row_scan *scan)
     return all;
 }
 
-/* ---- rows ---------------------------------------------------------------------------
- */
+/* ---- rows ---- */
 
 static const struct {
     const char *what;

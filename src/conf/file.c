@@ -171,8 +171,7 @@ void file_text_free(struct file_text *text)
     *text = (struct file_text){0};
 }
 
-/* ---- lists of files -----------------------------------------------------------------
- */
+/* ---- lists of files ---- */
 
 /* "./" and doubled slashes go, so that one file has one spelling. */
 static void tidy_path(char *path)

@@ -34,8 +34,7 @@ struct keyfile {
     struct token token; /* the one in hand */
 };
 
-/* ---- tokens -------------------------------------------------------------------------
- */
+/* ---- tokens ---- */
 
 static char peek(const struct keyfile *file, size_t ahead)
 {
@@ -189,8 +188,7 @@ static enum result take(struct keyfile *file, enum token_kind kind, const char *
     return RES_OK;
 }
 
-/* ---- a key --------------------------------------------------------------------------
- */
+/* ---- a key ---- */
 
 struct draft {
     struct keyfile_key *key;

@@ -6,7 +6,7 @@
 #include "policy/acl_index.h"
 #include "policy/check.h"
 
-/* ---- hosts and keys -------------------------------------------------------------- */
+/* ---- hosts and keys ---- */
 
 const struct acl_host *acl_host_named(const struct acl *acl, struct name name)
 {
@@ -43,7 +43,7 @@ void acl_fini(struct acl *acl)
     map_fini(&acl->credentials);
 }
 
-/* ---- names and patterns ---------------------------------------------------------- */
+/* ---- names and patterns ---- */
 
 static bool is_first_label_equal(struct name a, struct name b)
 {
@@ -174,7 +174,7 @@ size_t acl_rights_of(const struct acl *acl, const struct acl_host *host,
     return found.count;
 }
 
-/* ---- judgement ------------------------------------------------------------------- */
+/* ---- judgement ---- */
 
 /* Type ANY, where the operation has it, is no type but all of them. */
 static bool is_type_granted(const struct acl_terms *terms,

@@ -47,7 +47,7 @@ struct expansion {
                            where all that it matches lies */
 };
 
-/* ---- credentials ----------------------------------------------------------------- */
+/* ---- credentials ---- */
 
 static void tell_credential_twice(struct compiler *c,
                                   const struct acl_credential *credential)
@@ -106,7 +106,7 @@ static enum result add_keys(struct compiler *c, const struct acl_host *host)
     return res;
 }
 
-/* ---- what an owner may be -------------------------------------------------------- */
+/* ---- what an owner may be ---- */
 
 static bool is_pattern(const struct expansion *x)
 {
@@ -254,7 +254,7 @@ static bool check_owner(struct compiler *c, const struct expansion *x)
     return true;
 }
 
-/* ---- rights ---------------------------------------------------------------------- */
+/* ---- rights ---- */
 
 static bool is_same_terms(const struct acl_terms *a, const struct acl_terms *b)
 {
@@ -399,7 +399,7 @@ static enum result expand_grants(struct compiler *c)
     return res;
 }
 
-/* ---- the whole ------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 /* How many rights there can be; SIZE_MAX: more than their order has room for. */
 static size_t count_expansions(const struct acl_source *source)

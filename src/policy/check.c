@@ -12,7 +12,7 @@
 /* RDATA has been decoded (rdata_decode), yet nothing here relies on it: a short read
  * gives zeros and r.failed, and then the value does not pass. */
 
-/* ---- ACME tokens ----------------------------------------------------------------- */
+/* ---- ACME tokens ---- */
 
 #define ACME_TOKEN_CHARS 43 /* base64url of a SHA-256 digest without padding */
 
@@ -38,7 +38,7 @@ static bool is_acme_token(const struct rdata *rdata)
     return memchr("AEIMQUYcgkosw048", rdata->octets[ACME_TOKEN_CHARS], 16) != NULL;
 }
 
-/* ---- TLSA ------------------------------------------------------------------------ */
+/* ---- TLSA ---- */
 
 /* RFC 6698 7.4: what a digest of each matching type measures. Type 0 is the whole
  * certificate or key and never passes (A-18). */
@@ -76,7 +76,7 @@ static const char *check_tlsa(const struct acl_check *check, const struct rdata 
     return "TLSA usage, selector and matching type that the grant lists";
 }
 
-/* ---- addresses, service bindings, CAA -------------------------------------------- */
+/* ---- addresses, service bindings, CAA ---- */
 
 /* over UDP a source address is no evidence. */
 static const char *check_source_address(uint16_t type, const struct rdata *rdata,
@@ -148,7 +148,7 @@ static bool is_caa_value(const struct acl_check *check, const struct rdata *rdat
     return false;
 }
 
-/* ---- texts ----------------------------------------------------------------------- */
+/* ---- texts ---- */
 
 /* The octets of all strings of a TXT as one NUL-terminated text. NULL: over
  * LIMIT_MATCH_VALUE_OCTETS, an octet outside 0x20-0x7e (a NUL would hide what stands
@@ -191,7 +191,7 @@ static const char *presentation(uint16_t type, const struct rdata *rdata,
     return text;
 }
 
-/* ---- acme-persist ---------------------------------------------------------------- */
+/* ---- acme-persist ---- */
 
 /* A part of a text, without the blanks around it. */
 struct span {
@@ -275,7 +275,7 @@ static bool is_acme_persist(const struct acl_check *check, const char *text,
     return has_account;
 }
 
-/* ---- the door -------------------------------------------------------------------- */
+/* ---- the door ---- */
 
 const char *check_value(const struct acl_check *check, uint16_t type,
                         const struct rdata *rdata, const struct addr *from, bool is_udp,

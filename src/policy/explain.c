@@ -41,8 +41,7 @@ static void tell_asked(struct writer *w, const struct change *change)
     tell_type(w, change->item.type);
 }
 
-/* ---- the sentence that goes with a reason -----------------------------------------
- */
+/* ---- the sentence that goes with a reason ---- */
 
 static void tell_source(const struct plan *plan, const struct change *change,
                         struct writer *w)
@@ -277,8 +276,7 @@ void explain_reason(const struct plan *plan, struct writer *w)
     write_cut(w, &text, LIMIT_REASON_OCTETS);
 }
 
-/* ---- what the admin can do about it -----------------------------------------------
- */
+/* ---- what the admin can do about it ---- */
 
 /* The first label where it is "_" and something, NUL-terminated without the "_"; false:
  * it is something else. */
@@ -413,8 +411,7 @@ void explain_rule(const struct change *change, struct writer *w)
     writer_printf(w, "%s:%u", place->file, place->line);
 }
 
-/* ---- a message of one change -------------------------------------------------------
- */
+/* ---- a message of one change ---- */
 
 /* The class that makes an item of that operation (RFC 2136 2.4, 2.5). */
 static uint16_t class_of_item(const struct update_item *item)

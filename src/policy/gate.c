@@ -4,8 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* ---- P0 to P8 ---------------------------------------------------------------------
- */
+/* ---- P0 to P8 ---- */
 
 static void refuse_inquiry(struct gate_inquiry *out, enum reason reason)
 {

@@ -26,8 +26,7 @@ enum transport {
     TRANSPORT_TCP,
 };
 
-/* ---- P0 to P8: who is it?
- * -------------------------------------------------------------- */
+/* ---- P0 to P8: who is it? ---- */
 
 enum gate_standing {
     GATE_DROP = 0,  /* no answer at all (P0) */
@@ -74,8 +73,7 @@ struct gate_inquiry {
 void gate_verify(const struct snapshot *snapshot, const uint8_t *octets, size_t len,
                  int64_t now_s, struct gate_inquiry *out) NONNULL;
 
-/* ---- P11 to P14: may it?
- * --------------------------------------------------------------- */
+/* ---- P11 to P14: may it? ---- */
 
 /* Who asks, and from where. The daemon fills it from a verified request; explain from
  * words. */

@@ -5,8 +5,7 @@
 
 #include "dns/type.h"
 
-/* ---- P11 to P14 -------------------------------------------------------------------
- */
+/* ---- P11 to P14 ---- */
 
 #define CHANGES_MAX (LIMIT_PREREQUISITES + LIMIT_UPDATES)
 
@@ -389,8 +388,7 @@ static void judge_update(struct judging *j, const struct wire_msg *msg)
     judge_changes(j);
 }
 
-/* ---- queries (section 5) ----------------------------------------------------------
- */
+/* ---- queries (section 5) ---- */
 
 /* what a host may write it may read back. */
 static bool may_read(const struct judging *j, struct name original, uint16_t type)
@@ -492,8 +490,7 @@ void gate_judge(const struct snapshot *snapshot, const struct gate_subject *subj
         answer_whole(out, REASON_OPCODE_NOT_SERVED);
 }
 
-/* ---- P14's end --------------------------------------------------------------------
- */
+/* ---- P14's end ---- */
 
 /* An answer that is still pending is one that did not come (I10). */
 static enum reason reason_of_answer(enum lookup_answer answer)

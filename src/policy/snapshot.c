@@ -47,7 +47,7 @@ void snapshot_release(struct snapshot **snapshot)
     free(old);
 }
 
-/* ---- loading --------------------------------------------------------------------- */
+/* ---- loading ---- */
 
 /* A load goes on after an error of the operator's files, so that all of them are told;
  * what it cannot go on after is memory or OpenSSL. */

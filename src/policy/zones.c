@@ -2,7 +2,7 @@
 
 #include "base/arena.h"
 
-/* ---- look-ups -------------------------------------------------------------------- */
+/* ---- look-ups ---- */
 
 /* What map has for name or its nearest ancestor; most_labels spares the probes that
  * cannot hit. */
@@ -53,7 +53,7 @@ static bool is_in(const struct zones *zones, struct name name, bool is_dynamic)
     return zone != NULL && zone->is_dynamic == is_dynamic;
 }
 
-/* ---- building -------------------------------------------------------------------- */
+/* ---- building ---- */
 
 static void note_labels(struct zones *zones, struct name name)
 {
@@ -248,7 +248,7 @@ void zones_fini(struct zones *zones)
     map_fini(&zones->alias_at);
 }
 
-/* ---- binding --------------------------------------------------------------------- */
+/* ---- binding ---- */
 
 /* C-2: template(X.<of>) = X.<at>, X not empty. An alias's target is the alias's alone,
  * so a name whose template leads there has none. */

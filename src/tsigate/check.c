@@ -14,8 +14,7 @@ static const struct option options[] = {
     TOOL_COMMON_OPTIONS,
 };
 
-/* ---- --effective: tsigate.conf as it would be with every default spelt out ---------
- */
+/* ---- --effective: tsigate.conf as it would be with every default spelt out ---- */
 
 /* libconfig's quotes and escapes. */
 static void write_quoted(struct writer *w, const char *text)
@@ -206,8 +205,7 @@ static void json_effective(struct tool *tool, struct json *json)
     json_object_close(json);
 }
 
-/* ---- the verdict --------------------------------------------------------------------
- */
+/* ---- the verdict ---- */
 
 static const char *diag_text(struct tool *tool, const struct diag *diag)
 {

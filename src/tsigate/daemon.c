@@ -22,8 +22,7 @@
 
 static const struct option options[] = {TOOL_COMMON_OPTIONS};
 
-/* ---- the socket ---------------------------------------------------------------------
- */
+/* ---- the socket ---- */
 
 /* The control socket's path; a configuration with errors may still name it. NULL: it
  * does not, as told. */
@@ -134,8 +133,7 @@ static int exchange(const char *path, const char *request, char *answer)
     return TOOL_DONE;
 }
 
-/* ---- for people ---------------------------------------------------------------------
- */
+/* ---- for people ---- */
 
 #define VALUE_COLUMN 28
 
@@ -247,8 +245,7 @@ static void member_text(const char *document, const char *key, char *out,
     out[0] = '\0';
 }
 
-/* ---- the subcommands ----------------------------------------------------------------
- */
+/* ---- the subcommands ---- */
 
 static int ask_daemon(struct tool *tool, int argc, char **argv, const char *request,
                       char **out_answer)

@@ -27,8 +27,7 @@ struct explain {
     const struct change *change; /* of plan; NULL: it did not come that far */
 };
 
-/* ---- words ------------------------------------------------------------------------
- */
+/* ---- words ---- */
 
 enum {
     OPTION_FROM = 256,
@@ -128,8 +127,7 @@ static int read_words(struct explain *e, int argc, char **argv)
     return TOOL_DONE;
 }
 
-/* ---- the value --------------------------------------------------------------------
- */
+/* ---- the value ---- */
 
 /* The check of the first grant that would take an add of that type, if any does. */
 static const struct acl_check *check_of_add(struct explain *e)
@@ -173,8 +171,7 @@ static int read_value(struct explain *e)
     return TOOL_DONE;
 }
 
-/* ---- the verdict in words ---------------------------------------------------------
- */
+/* ---- the verdict in words ---- */
 
 static void print_label(struct writer *w, const char *label)
 {
@@ -316,8 +313,7 @@ static int print_text(struct explain *e)
     return tool_page_print(page);
 }
 
-/* ---- the same for machines --------------------------------------------------------
- */
+/* ---- the same for machines ---- */
 
 static void json_text(struct json *json, const char *key, struct tool *tool,
                       void (*tell)(const struct plan *plan, struct writer *w),
@@ -394,8 +390,7 @@ static int print_json(struct explain *e)
     return tool_page_print(page);
 }
 
-/* ---- the whole --------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 static int judge(struct explain *e)
 {

@@ -28,8 +28,7 @@ struct live {
     size_t len;                               /* of the message */
 };
 
-/* ---- the connection
- * ------------------------------------------------------------------ */
+/* ---- the connection ---- */
 
 static int connect_to(const struct addr *server)
 {
@@ -89,8 +88,7 @@ static bool receive_all(int fd, uint8_t *octets, size_t len)
     return true;
 }
 
-/* ---- the messages
- * -------------------------------------------------------------------- */
+/* ---- the messages ---- */
 
 static bool write_question(struct live *live, const struct lookup *lookup)
 {

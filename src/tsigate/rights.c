@@ -8,8 +8,7 @@
 #include "dns/type.h"
 #include "tsigate/tool.h"
 
-/* ---- the parts of a right as text --------------------------------------------------
- */
+/* ---- the parts of a right as text ---- */
 
 #define PART_OCTETS 8192
 
@@ -140,8 +139,7 @@ static const char *keys_text(struct tool *tool, const struct acl_host *host)
     return page_text(tool, &w);
 }
 
-/* ---- rights ------------------------------------------------------------------------
- */
+/* ---- rights ---- */
 
 struct right_row {
     const char *line; /* without the last column */
@@ -288,8 +286,7 @@ int rights_main(struct tool *tool, int argc, char **argv)
     return TOOL_DONE;
 }
 
-/* ---- who-can ------------------------------------------------------------------------
- */
+/* ---- who-can ---- */
 
 struct who_can {
     struct tool *tool;

@@ -21,8 +21,7 @@ struct table_run {
     struct tool_page *page; /* --json: the failures */
 };
 
-/* ---- a row --------------------------------------------------------------------------
- */
+/* ---- a row ---- */
 
 static struct ask ask_of_row(const struct tool *tool, const struct eval_row *row)
 {
@@ -149,8 +148,7 @@ static void run_row(struct table_run *run, const struct eval_row *row)
     report_failure(run, row, expected, outcome_text(run, &plan), rule_text(run, &plan));
 }
 
-/* ---- files --------------------------------------------------------------------------
- */
+/* ---- files ---- */
 
 static void print_diags(const struct diags *diags)
 {
@@ -203,8 +201,7 @@ static int finish(struct table_run *run, int code)
     return run->failed == 0 ? TOOL_DONE : TOOL_NO;
 }
 
-/* ---- words --------------------------------------------------------------------------
- */
+/* ---- words ---- */
 
 enum {
     OPTION_ACL = 256,

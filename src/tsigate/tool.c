@@ -11,8 +11,7 @@
 #include "dns/type.h"
 #include "net/conf.h"
 
-/* ---- options ----------------------------------------------------------------------
- */
+/* ---- options ---- */
 
 static void complain(const char *format, va_list args)
 {
@@ -70,8 +69,7 @@ int tool_option_exit(int option)
     return option == TOOL_OPTION_HELP ? TOOL_DONE : TOOL_USAGE;
 }
 
-/* ---- the site's files -------------------------------------------------------------
- */
+/* ---- the site's files ---- */
 
 /* Who may own key files beside root: the user that the daemon will be (O-3). */
 static uid_t key_owner(const struct settings *settings)
@@ -150,8 +148,7 @@ int tool_load(struct tool *tool, const struct tool_wanted *wanted)
                      result == RES_EMEM ? "out of memory" : "cannot be read");
 }
 
-/* ---- words and output -------------------------------------------------------------
- */
+/* ---- words and output ---- */
 
 struct name tool_name(struct tool *tool, const char *word)
 {

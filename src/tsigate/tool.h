@@ -46,8 +46,7 @@ tool_command status_main;
 tool_command test_main;
 tool_command who_can_main;
 
-/* ---- options ----------------------------------------------------------------------
- */
+/* ---- options ---- */
 
 /* What tool_option gives beside an option's own value. */
 enum {
@@ -75,8 +74,7 @@ int tool_usage(const struct tool *tool, const char *format, ...) PRINTF(2, 3)
 /* "tsigate: MESSAGE" on stderr; gives code. */
 int tool_fail(int code, const char *format, ...) PRINTF(2, 3) NONNULL_AT(2);
 
-/* ---- the site's files -------------------------------------------------------------
- */
+/* ---- the site's files ---- */
 
 struct tool_wanted {
     bool with_keys;   /* key files as well (check) */
@@ -93,8 +91,7 @@ enum result tool_read(struct tool *tool,
  * or TOOL_CONFIG. */
 int tool_load(struct tool *tool, const struct tool_wanted *wanted) MUST_CHECK NONNULL;
 
-/* ---- words and output -------------------------------------------------------------
- */
+/* ---- words and output ---- */
 
 /* The name that a word spells. octets NULL: it spells none, as told on stderr. */
 struct name tool_name(struct tool *tool, const char *word) NONNULL;

@@ -16,8 +16,7 @@
 /* RFC 1035 4.1.3: type, class, TTL and length of a record. */
 #define RR_FIELDS_OCTETS 10
 
-/* ---- the message -------------------------------------------------------------------
- */
+/* ---- the message ---- */
 
 /* C-9: before an add, "no CNAME at the target", once for each target. Quadratic in at
  * most LIMIT_NAMES_PER_MESSAGE distinct names of LIMIT_UPDATES changes. */
@@ -72,8 +71,7 @@ static struct writer write_message(struct txns *txns, const struct batch *batch)
     return w;
 }
 
-/* ---- the queue
- * ----------------------------------------------------------------------- */
+/* ---- the queue ---- */
 
 static struct zone_queue *queue_of(struct txns *txns, struct name zone)
 {
@@ -318,8 +316,7 @@ void batch_pump(struct txns *txns, struct txn_now now)
     }
 }
 
-/* ---- the answer
- * ------------------------------------------------------------------------- */
+/* ---- the answer ---- */
 
 /* U-13: what the primary's RCODE means to this requestor. */
 static enum reason judge_rcode(const struct txn *txn, enum rcode rcode)

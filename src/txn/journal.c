@@ -16,8 +16,7 @@
 /* Room for a line without changes. */
 #define JOURNAL_LINE_OCTETS 4096
 
-/* ---- audit
- * ------------------------------------------------------------------------------- */
+/* ---- audit ---- */
 
 static enum result reserve_line(struct txns *txns, size_t octets)
 {
@@ -97,9 +96,7 @@ void journal_write_suppressed(struct txns *txns, struct txn_now now)
     }
 }
 
-/* ---- log
- * -----------------------------------------------------------------------------------
- */
+/* ---- log ---- */
 
 void journal_log(struct txns *txns, enum txn_level level, const char *format, ...)
 {

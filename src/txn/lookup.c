@@ -14,8 +14,7 @@
 /* Entries of the cache; one that does not fit is asked for again. */
 #define LOOKUP_CACHE_ENTRIES 65536
 
-/* ---- the cache
- * ------------------------------------------------------------------------ */
+/* ---- the cache ---- */
 
 static void cache_drop(struct txns *txns, struct cname_entry *entry)
 {
@@ -74,8 +73,7 @@ void lookup_forget(struct txns *txns)
         cache_drop(txns, entry);
 }
 
-/* ---- asking
- * ------------------------------------------------------------------------------ */
+/* ---- asking ---- */
 
 static bool all_answered(const struct plan *plan)
 {
@@ -149,8 +147,7 @@ void lookup_on_link(struct txns *txns, struct txn_now now)
     }
 }
 
-/* ---- the answer
- * --------------------------------------------------------------------------- */
+/* ---- the answer ---- */
 
 void lookup_on_answer(struct txns *txns, struct txn *txn, size_t index,
                       const struct wire_msg *msg, struct txn_now now)

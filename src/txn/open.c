@@ -6,9 +6,7 @@
 
 #include <assert.h>
 
-/* ---- P9, P10
- * ------------------------------------------------------------------------------------
- */
+/* ---- P9, P10 ---- */
 
 /* T-21: remembers the latest real time and tells of a clock that was set back. */
 static void note_clock(struct txns *txns, struct txn_now now)
@@ -129,9 +127,7 @@ static bool is_within_rate(const struct txns *txns, struct principal *host,
                        now.mono_us);
 }
 
-/* ---- P11 to P16
- * ------------------------------------------------------------------------------------
- */
+/* ---- P11 to P16 ---- */
 
 static struct gate_subject subject_of(const struct txn *txn)
 {

@@ -10,8 +10,7 @@
 
 #include "policy/explain.h"
 
-/* ---- states
- * --------------------------------------------------------------------------- */
+/* ---- states ---- */
 
 #define FROM(state) (1u << (state))
 
@@ -44,8 +43,7 @@ static bool is_update(const struct txn *txn)
     return txn->form.opcode == OPCODE_UPDATE;
 }
 
-/* ---- memory
- * ---------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 static struct txn *take_spare(struct txns *txns)
 {
@@ -104,8 +102,7 @@ void txn_close(struct txns *txns, struct txn *txn)
     give_spare(txns, txn);
 }
 
-/* ---- answering
- * ---------------------------------------------------------------------------- */
+/* ---- answering ---- */
 
 /* One copy's answer. The header ID is that copy's own (T-12). */
 static void send_one(struct txns *txns, const struct txn *txn,
@@ -188,8 +185,7 @@ void txn_answer_query(struct txns *txns, struct txn *txn, const struct reply *re
     txn_close(txns, txn);
 }
 
-/* ---- the end
- * -------------------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static void start_sync(struct txns *txns, struct txn *txn, enum txn_state state)
 {
@@ -306,8 +302,7 @@ void txn_leave(struct txns *txns, struct txn *txn)
     txn_close(txns, txn);
 }
 
-/* ---- deadlines
- * ------------------------------------------------------------------------------- */
+/* ---- deadlines ---- */
 
 /* The disk is slower than the requestor's patience: SERVFAIL now; what is true goes
  * into the table when it is on disk. */

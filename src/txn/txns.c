@@ -10,8 +10,7 @@
 /* Slots of the table looked at on each tick. */
 #define TXN_EXPIRE_SLOTS 4096
 
-/* ---- the whole
- * ------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static void init_lists(struct txns *txns)
 {

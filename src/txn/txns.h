@@ -93,7 +93,7 @@ struct txn {
 
 TAILQ_HEAD(txn_list, txn);
 
-/* ---- the primary ----------------------------------------------------------------- */
+/* ---- the primary ---- */
 
 enum exchange_kind {
     EXCHANGE_UPDATE,
@@ -162,8 +162,7 @@ struct zone_queue {
 
 TAILQ_HEAD(zone_queue_list, zone_queue);
 
-/* ---- what is remembered ------------------------------------------------------------
- */
+/* ---- what is remembered ---- */
 
 /* A host, or a key that has none, as far as requests go; outlives reloads. */
 struct principal {
@@ -255,8 +254,7 @@ struct txns {
     size_t line_capacity;
 };
 
-/* ---- txn.c -------------------------------------------------------------------------
- */
+/* ---- txn.c ---- */
 
 void txn_set_state(struct txn *txn, enum txn_state state) NONNULL;
 /* The request has its end: writes the result line, records it in the table, answers;
@@ -292,8 +290,7 @@ void txns_flush(struct txns *txns) NONNULL;
 void txn_close(struct txns *txns, struct txn *txn) NONNULL;
 int64_t txn_deadline_us(const struct txn *txn) NONNULL;
 
-/* ---- journal.c: audit and log -------------------------------------------------------
- */
+/* ---- journal.c: audit and log ---- */
 
 /* Writes one audit line about a request. RES_EIO, RES_EMEM: it is not in the file. */
 enum result journal_write(struct txns *txns, const struct txn *txn,
@@ -311,8 +308,7 @@ void journal_log_txn(struct txns *txns, const struct txn *txn,
 void journal_log_refused(struct txns *txns, const struct gate_inquiry *inquiry,
                          const struct txn_client *client, struct txn_now now) NONNULL;
 
-/* ---- principal.c
- * --------------------------------------------------------------------- */
+/* ---- principal.c ---- */
 
 /* NULL: no memory. */
 struct principal *principal_of(struct txns *txns, struct name name) MUST_CHECK NONNULL;
@@ -322,8 +318,7 @@ void principal_note_key(struct txns *txns, struct name key_name,
 void principals_purge(struct txns *txns) NONNULL;
 void principals_fini(struct txns *txns) NONNULL;
 
-/* ---- exchange.c
- * ------------------------------------------------------------------------ */
+/* ---- exchange.c ---- */
 
 /* A writer over txns.out for a message to the primary, its header written. */
 struct writer exchange_begin(struct txns *txns, enum opcode opcode) NONNULL;
@@ -355,8 +350,7 @@ void soa_on_answer(struct txns *txns, struct soa *soa, const struct wire_msg *ms
 void read_on_answer(struct txns *txns, struct txn *txn, const struct wire_msg *msg,
                     struct txn_now now) NONNULL_AT(1, 2);
 
-/* ---- batch.c
- * ---------------------------------------------------------------------------- */
+/* ---- batch.c ---- */
 
 /* Into the table and the queue of its zone (T-22); may send at once. */
 void batch_enqueue(struct txns *txns, struct txn *txn, struct txn_now now) NONNULL;
@@ -366,8 +360,7 @@ void batch_withdraw(struct txns *txns, struct txn *txn) NONNULL;
 void batch_pump(struct txns *txns, struct txn_now now) NONNULL;
 void batch_fini(struct txns *txns) NONNULL;
 
-/* ---- lookup.c
- * ----------------------------------------------------------------------------- */
+/* ---- lookup.c ---- */
 
 /* Asks for what the cache does not know; may settle at once. */
 void lookup_start(struct txns *txns, struct txn *txn, struct txn_now now) NONNULL;
@@ -376,8 +369,7 @@ void lookup_on_link(struct txns *txns, struct txn_now now) NONNULL;
 void lookup_cancel(struct txn *txn) NONNULL;
 void lookup_forget(struct txns *txns) NONNULL; /* empties the cache */
 
-/* ---- soa.c, read.c
- * ---------------------------------------------------------------------- */
+/* ---- soa.c, read.c ---- */
 
 /* Brings the list of zones in line with the snapshot's. */
 void soa_set_zones(struct txns *txns, struct txn_now now) NONNULL;

@@ -34,8 +34,7 @@ static void open_with_stock(struct acltest *test)
     assert_int_equal(test->result, RES_OK);
 }
 
-/* ---- what is understood -------------------------------------------------------------
- */
+/* ---- what is understood ---- */
 
 /* Each grant in a line: host profile names ports ttl ops max check. */
 static void dump_grants(const struct acl_source *source, char *out, size_t capacity)
@@ -220,8 +219,7 @@ static void profiles_are_kept(void **state)
     acltest_close(&test);
 }
 
-/* ---- what is refused ----------------------------------------------------------------
- */
+/* ---- what is refused ---- */
 
 struct refusal {
     const char *name, *text, *told;

@@ -7,8 +7,7 @@
 #define TOKEN  "\"rDL2UP41KBQ-HUXX9YTMuS-hROOYPGkfC1WlGW-gu1I\""
 #define SHA256 "227ba5f2c6c9109fe5c44a0696f393379607493a377f522ee27d9a7ae3227d89"
 
-/* ---- one site with a bit of everything
- * ----------------------------------------------- */
+/* ---- one site with a bit of everything ---- */
 
 static const char corp_acl[] =
     "every-host\n"                                                        /*  1 */

@@ -28,8 +28,7 @@ struct made_grant {
     bool refuses;
 };
 
-/* ---- the site
- * ------------------------------------------------------------------------ */
+/* ---- the site ---- */
 
 /* "corp" and "a.corp" are static, written at "s.corp", but for "b.s.corp", a zone of
  * its own; "dyn" and "c.dyn" are native. */
@@ -59,8 +58,7 @@ static const char *const hosts[HOSTS] = {"a", "h1", "h2"};
     (1u << UPDATE_ADD | 1u << UPDATE_DELETE | 1u << UPDATE_DELETE_RRSET |              \
      1u << UPDATE_PREREQ)
 
-/* ---- making things up
- * ---------------------------------------------------------------- */
+/* ---- making things up ---- */
 
 static uint64_t seed;
 
@@ -192,8 +190,7 @@ static size_t write_grant(const struct made_grant *grant, char *text, size_t cap
     return w.len;
 }
 
-/* ---- the other judge
- * ----------------------------------------------------------------- */
+/* ---- the other judge ---- */
 
 static struct words owner_of(const struct made_grant *grant, int host)
 {
@@ -323,8 +320,7 @@ static struct verdict judge(const struct made_grant *grants, const struct questi
     return verdict;
 }
 
-/* ---- both ---------------------------------------------------------------------------
- */
+/* ---- both ---- */
 
 /* An owner of a grant with labels for its stars, now and then with one changed; or a
  * name out of nowhere. */

@@ -29,7 +29,7 @@ static int close_site(void **state)
     return 0;
 }
 
-/* ---- plan_settle ----------------------------------------------------------------- */
+/* ---- plan_settle ---- */
 
 static void test_settle(void **state)
 {
@@ -71,7 +71,7 @@ static void test_settle(void **state)
     }
 }
 
-/* ---- queries (section 5) --------------------------------------------------------- */
+/* ---- queries (section 5) ---- */
 
 enum asker {
     ANONYMOUS,

@@ -16,9 +16,7 @@ static void add_aliases(struct site *site, const char *const *texts)
     }
 }
 
-/* ---- building
- * ------------------------------------------------------------------------
- */
+/* ---- building ---- */
 
 struct build_case {
     const char *name;
@@ -139,9 +137,7 @@ static void test_build(void **state)
     }
 }
 
-/* ---- one site, many names
- * ------------------------------------------------------------
- */
+/* ---- one site, many names ---- */
 
 #define LABEL_50 "x1234567890123456789012345678901234567890123456789."
 /* 204 octets: with corp.example 217, and with the longer `at` over 255 */
