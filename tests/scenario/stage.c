@@ -12,6 +12,20 @@
 #define STEPS_MAX    100000 /* of one stage_advance: more is a busy loop */
 #define START_MONO   (1000 * SECOND)
 
+/* With TSIGATE_TRACE set, what happens is told as it does. */
+static void PRINTF(2, 3) trace(const struct stage *stage, const char *format, ...)
+{
+    va_list args;
+
+    if (!stage->is_traced)
+        return;
+    printf("%10.6f ", (double)(stage->now.mono_us - START_MONO) / (double)SECOND);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
+}
+
 /* ---- what must always hold ---- */
 
 static bool is_effect(const struct effect *effect, const struct update_item *item)
@@ -79,6 +93,7 @@ static void watch_update(void *arg, const struct update *update, bool is_applied
         }
         if (is_applied && ask->applied++ > 0)
             fail_msg("I4: message %04x was executed twice", ask->id);
+        trace(stage, "primary %s %04x", is_applied ? "applies" : "gets", ask->id);
         at += ask->effect_count;
     }
 }
@@ -180,11 +195,13 @@ static void send_client(void *arg, const struct txn_client *client,
 
     if (len == 0) {
         ask->is_dismissed = true;
+        trace(stage, "%04x is dismissed", ask->id);
         return;
     }
     ask->replies++;
     ask->replied_us = stage->now.mono_us;
     ask_read_reply(ask, octets, len, stage->now.real_us / SECOND);
+    trace(stage, "%04x gets %s %s", ask->id, rcode_name(ask->rcode), ask->reason);
     watch_reply(stage, ask, len);
 }
 
@@ -265,6 +282,7 @@ static void take_log(void *arg, enum txn_level level, const char *line)
     struct stage *stage = arg;
 
     assert_in_range(level, LEVEL_ERROR, LEVEL_DEBUG);
+    trace(stage, "  %s", line);
     for (const char *c = line; *c != '\0'; c++)
         assert_in_range(*c, 0x20, 0x7e);
     snprintf(stage->log, sizeof(stage->log), "%s", line);
@@ -311,6 +329,8 @@ static void finish_sync(struct stage *stage)
     paper->sync_count--;
     memmove(&paper->syncs[0], &paper->syncs[1],
             paper->sync_count * sizeof(paper->syncs[0]));
+    trace(stage, "synced up to %llu%s", (unsigned long long)token,
+          paper->sync_fails ? ": failed" : "");
     txn_on_synced(stage->txns, token, paper->sync_fails ? RES_EIO : RES_OK, stage->now);
 }
 
@@ -411,6 +431,8 @@ static struct ask *deliver(struct stage *stage, struct ask *ask)
     assert_true(stage->ask_count < STAGE_ASKS);
     stage->asks[stage->ask_count++] = ask;
     stage->sent++;
+    trace(stage, "%04x is sent, of %04x, for %zu effects%s", ask->id, ask->original->id,
+          ask->original->effect_count, ask->is_genuine ? "" : ", not genuine");
     ask->opened =
         txn_open(stage->txns, ask->octets, ask->len, &ask->client, stage->now);
     assert_int_equal(ask->opened.fate == TXN_ANSWERED,
@@ -537,7 +559,9 @@ void stage_open(struct stage *stage, void (*tune)(struct settings *settings))
     static const struct txn_journal first = {.next_seq = 1, .is_first_start = true};
 
     *stage = (struct stage){
-        .now = {.mono_us = START_MONO, .real_us = SITE_START_S * SECOND}};
+        .now = {.mono_us = START_MONO, .real_us = SITE_START_S * SECOND},
+        .is_traced = getenv("TSIGATE_TRACE") != NULL,
+    };
     site_open(&stage->site);
     stage->snapshot = site_load(&stage->site, tune);
     primary_open(&stage->primary);
@@ -620,6 +644,7 @@ void stage_restart(struct stage *stage)
         if (ask->replies == 0) /* whoever waited waits in vain */
             ask->is_dismissed = true;
     }
+    trace(stage, "restart");
     txns_free(&stage->txns);
     stage->sent = 0;
     stage->paper.sync_count = 0;

@@ -10,6 +10,8 @@
  *   I7      to who did not sign: not more octets than came; never two replies
  *   L-4     every audit line is whole and chained
  *   one counter for every request
+ *
+ * With TSIGATE_TRACE set in the environment, all that happens is printed.
  */
 #ifndef TESTS_SCENARIO_STAGE_H
 #define TESTS_SCENARIO_STAGE_H
@@ -138,6 +140,7 @@ struct stage {
     struct ask *asking; /* within txn_open */
     uint16_t random;
     bool has_no_audit_rule; /* audit.sync is off */
+    bool is_traced;         /* TSIGATE_TRACE is set in the environment */
     unsigned sent;
     char log[2048]; /* the last line */
 };

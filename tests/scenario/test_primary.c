@@ -74,6 +74,23 @@ static void test_late_refusal(void **state)
     expect_reply(stage_repeat(&stage, ask, false), RCODE_SERVFAIL, NULL);
 }
 
+/* And a late prerequisite: the retransmission gets what is true by now. */
+static void test_late_prerequisite(void **state)
+{
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = 5 * SECOND});
+    struct ask *ask = stage_ask(
+        &stage, &(struct wish){.key = MX1,
+                               .zone = DYN,
+                               .items = {{UPDATE_PREREQ, NATIVE, "TXT", .class = 255},
+                                         ADD(NATIVE, 1)}});
+    stage_advance(&stage, 5 * SECOND);
+    expect_reply(ask, RCODE_SERVFAIL, "outcome-unknown");
+    expect_audit(&stage, ask, "late", "permitted", "prerequisite-failed");
+    expect_reply(stage_repeat(&stage, ask, false), RCODE_NXRRSET, NULL);
+}
+
 /* F-5: after 8 s the connection is no good; the zone goes on over a new one. */
 static void test_silent_primary(void **state)
 {
@@ -361,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_slow_primary),
         CASE(test_late_refusal),
+        CASE(test_late_prerequisite),
         CASE(test_silent_primary),
         CASE(test_waiting_too_long),
         CASE(test_lies),
