@@ -230,6 +230,8 @@ enum result keyring_build(struct keyfile_key *keys, const struct acl *acl,
         return RES_EMEM;
     enum result res = join(&j, keys, gateway_place);
     map_fini(&j.secrets);
+    explicit_bzero(j.prints,
+                   count * sizeof(*j.prints)); /* O-4: one could guess at it */
     free(j.prints);
     if (res != RES_OK)
         return res;
