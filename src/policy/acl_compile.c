@@ -2,7 +2,6 @@
  * acl_compile: from statements to rights. Each grant is expanded by its hosts, names
  * and ports; what comes out is checked against the zones, then indexed.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
