@@ -162,7 +162,7 @@ static uint64_t number_of(struct cursor *c, struct span span)
 
     for (size_t i = 0; i < span.len; i++) {
         unsigned digit = (unsigned char)span.chars[i] - (unsigned)'0';
-        if (digit > 9 || value > (UINT64_MAX - 9) / 10) {
+        if (digit > 9 || value > (INT64_MAX - 9) / 10) { /* as json_number writes */
             c->failed = true;
             return 0;
         }
