@@ -245,6 +245,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 static void on_visit(uv_stream_t *listener, int status)
 {
+    static const char busy[] =
+        "{\"ok\":false,\"errors\":[\"limits.control_connections are here already\"]}";
     struct control *control = listener->data;
     struct visitor *visitor = status == 0 ? calloc(1, sizeof(*visitor)) : NULL;
 
@@ -258,10 +260,12 @@ static void on_visit(uv_stream_t *listener, int status)
     visitor->next = control->visitors;
     control->visitors = visitor;
     control->count++;
-    if (uv_accept(listener, (uv_stream_t *)&visitor->pipe) != 0 ||
-        control->count > control->limits->control_connections ||
-        uv_read_start((uv_stream_t *)&visitor->pipe, on_alloc, on_read) != 0 ||
-        uv_timer_start(&visitor->timer, on_deadline, REQUEST_MS, 0) != 0)
+    if (uv_accept(listener, (uv_stream_t *)&visitor->pipe) != 0)
+        visitor_close(visitor);
+    else if (control->count > control->limits->control_connections)
+        answer(visitor, busy, sizeof(busy) - 1);
+    else if (uv_read_start((uv_stream_t *)&visitor->pipe, on_alloc, on_read) != 0 ||
+             uv_timer_start(&visitor->timer, on_deadline, REQUEST_MS, 0) != 0)
         visitor_close(visitor);
 }
 
