@@ -115,6 +115,14 @@ class Program:
 
     def signal(self, number):
         self.process.send_signal(number)
+        if number == signal.SIGSTOP:
+            until(self.has_stopped, 5, f"{self.name} stops")
+
+    def has_stopped(self):
+        """Every thread of it: one that runs goes on for a moment after the signal."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return all(task.read_text().rpartition(")")[2].split()[0] == "T"
+                   for task in tasks)
 
     def stop(self, seconds=15):
         """SIGTERM, and SIGKILL for who does not listen; returns the exit code."""
