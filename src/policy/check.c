@@ -17,7 +17,7 @@
 #define ACME_TOKEN_CHARS 43 /* base64url of a SHA-256 digest without padding */
 
 static const char expected_acme_token[] =
-    "a dns-01 token is one string of 43 base64url characters";
+    "a dns-01 token: one string of 43 base64url characters";
 
 static bool is_base64url(uint8_t c)
 {

@@ -10,7 +10,7 @@
 #include "dns/rdata.h"
 
 /* NULL: the value passes. Else a constant that says what was expected, for the reason's
- * text: "a dns-01 token is one string of 43 base64url characters". from NULL: not
+ * text: "a dns-01 token: one string of 43 base64url characters". from NULL: not
  * known, and then, as over UDP (is_udp), source-address does not pass (A-1). now_s: for
  * persistUntil (A-5). The arena is for presentation forms. */
 const char *check_value(const struct acl_check *check, uint16_t type,

@@ -87,9 +87,8 @@ static void tell_value(const struct plan *plan, const struct change *change,
                        struct writer *w)
 {
     (void)plan;
-    writer_string(w, "the value at ");
     tell_asked(w, change);
-    writer_printf(w, " has to be %s",
+    writer_printf(w, ": wanted is %s",
                   change->expected != NULL ? change->expected
                                            : "what the grant allows");
 }

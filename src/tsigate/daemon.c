@@ -137,16 +137,32 @@ static int exchange(const char *path, const char *request, char *answer)
 
 #define VALUE_COLUMN 28
 
+/* A document on its way to lines of key and value. */
 struct painter {
     int depth;
-    bool is_in_line; /* a key or an element stands in the line */
+    int pad;           /* blanks between the key that stands there and its value */
+    bool is_in_line;   /* a key or an element stands in the line */
+    bool is_item;      /* the next line begins an object of an array */
+    bool is_empty;     /* nothing has come since the bracket opened */
+    unsigned in_array; /* bit per depth */
 };
+
+static int indent_of(const struct painter *p)
+{
+    return p->depth > 1 ? 2 * (p->depth - 1) : 0;
+}
 
 static void begin_line(struct painter *p)
 {
+    p->is_empty = false;
     if (p->is_in_line)
         return;
-    printf("%*s", 2 * (p->depth > 0 ? p->depth - 1 : 0), "");
+    int indent = indent_of(p);
+    if (p->is_item && indent >= 2)
+        printf("%*s- ", indent - 2, "");
+    else
+        printf("%*s", indent, "");
+    p->is_item = false;
     p->is_in_line = true;
 }
 
@@ -155,45 +171,132 @@ static void end_line(struct painter *p)
     if (p->is_in_line)
         putchar('\n');
     p->is_in_line = false;
+    p->pad = 0;
+}
+
+static void open_bracket(struct painter *p, bool is_array)
+{
+    bool is_member_of_array = (p->in_array >> (p->depth & 31) & 1) != 0;
+    p->is_empty = true;
+    p->depth++;
+    p->is_item = !is_array && is_member_of_array;
+    if (is_array)
+        p->in_array |= 1U << (p->depth & 31);
+    else
+        p->in_array &= ~(1U << (p->depth & 31));
+}
+
+static void close_bracket(struct painter *p)
+{
+    if (p->is_empty && p->is_in_line)
+        printf("%*s%s", p->pad, "", "none");
+    p->is_empty = false;
+    end_line(p);
+    p->depth--;
 }
 
 static void paint_key(struct painter *p, const char *key)
 {
+    if (p->is_in_line && p->is_empty)
+        end_line(p); /* of the key that this one is a member of */
     begin_line(p);
-    int width = VALUE_COLUMN - 2 * (p->depth > 0 ? p->depth - 1 : 0);
-    printf("%-*s ", width > 0 ? width : 0, key);
+    int width = VALUE_COLUMN - indent_of(p) - (int)strlen(key);
+    fputs(key, stdout);
+    p->pad = width > 1 ? width : 1;
 }
 
-/* A document as lines of key and value, members of a member below it. */
+static void paint_value(struct painter *p, const char *text)
+{
+    if (p->is_in_line && p->is_empty)
+        end_line(p);
+    begin_line(p);
+    printf("%*s%s", p->pad, "", text);
+    end_line(p);
+}
+
 static void paint(const char *document)
 {
     char text[JSON_TEXT_OCTETS];
     struct json_reader r = {document, text, sizeof text};
-    struct painter p = {0, false};
+    struct painter p = {.depth = 0};
     for (;;) {
-        switch (json_next(&r)) {
+        enum json_token token = json_next(&r);
+        switch (token) {
         case JSON_WRONG:
         case JSON_END:
             end_line(&p);
             return;
         case JSON_OBJECT_OPEN:
         case JSON_ARRAY_OPEN:
-            end_line(&p);
-            p.depth++;
+            open_bracket(&p, token == JSON_ARRAY_OPEN);
             break;
         case JSON_OBJECT_CLOSE:
         case JSON_ARRAY_CLOSE:
-            end_line(&p);
-            p.depth--;
+            close_bracket(&p);
             break;
         case JSON_KEY:
             paint_key(&p, text);
             break;
         case JSON_STRING:
         case JSON_WORD:
-            begin_line(&p);
-            printf("%s", text);
-            end_line(&p);
+            paint_value(&p, text);
+            break;
+        }
+    }
+}
+
+/* What an admin has to know before all the figures. key: within group, a member of the
+ * document. */
+static void warn_of(const char *group, const char *key, const char *value)
+{
+    if (strcmp(key, "config_stale") == 0 && strcmp(value, "true") == 0)
+        puts("! the last reload was refused, the files before it are in force: "
+             "see tsigate check");
+    else if (strcmp(group, "restart_needed") == 0)
+        printf("! %s: changed in the files, taken with the next restart\n", value);
+    else if (strcmp(group, "primary") == 0 && strcmp(value, "up") != 0 &&
+             (strcmp(key, "update") == 0 || strcmp(key, "query") == 0))
+        printf("! primary: the connection for %s is %s\n",
+               strcmp(key, "update") == 0 ? "updates" : "queries", value);
+}
+
+#define WORD_OCTETS 64
+
+/* A longer one is none of those that are looked for. */
+static void keep_word(char out[WORD_OCTETS], const char *word)
+{
+    size_t len = strlen(word);
+    out[0] = '\0';
+    if (len < WORD_OCTETS)
+        memcpy(out, word, len + 1);
+}
+
+static void print_warnings(const char *document)
+{
+    char text[JSON_TEXT_OCTETS], group[WORD_OCTETS] = "", key[WORD_OCTETS] = "";
+    struct json_reader r = {document, text, sizeof text};
+    int depth = 0;
+    for (;;) {
+        switch (json_next(&r)) {
+        case JSON_WRONG:
+        case JSON_END:
+            return;
+        case JSON_OBJECT_OPEN:
+        case JSON_ARRAY_OPEN:
+            depth++;
+            break;
+        case JSON_OBJECT_CLOSE:
+        case JSON_ARRAY_CLOSE:
+            depth--;
+            break;
+        case JSON_KEY:
+            keep_word(key, text);
+            if (depth == 1)
+                keep_word(group, text);
+            break;
+        case JSON_STRING:
+        case JSON_WORD:
+            warn_of(group, key, text);
             break;
         }
     }
@@ -270,6 +373,12 @@ static int ask_daemon(struct tool *tool, int argc, char **argv, const char *requ
     return code;
 }
 
+static void print_status(const char *answer)
+{
+    print_warnings(answer);
+    paint(answer);
+}
+
 int status_main(struct tool *tool, int argc, char **argv)
 {
     char *answer = NULL;
@@ -281,7 +390,7 @@ int status_main(struct tool *tool, int argc, char **argv)
     if (tool->is_json)
         puts(answer);
     else
-        paint(answer);
+        print_status(answer);
     return is_ok ? TOOL_DONE : TOOL_OUTSIDE;
 }
 
