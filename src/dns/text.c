@@ -75,6 +75,47 @@ static const char *txt_to_text(const struct rdata *rdata, struct arena *arena)
     return w.failed ? NULL : text;
 }
 
+/*
+ * So are the types that are a name behind some numbers: names are written and read by
+ * dns/name.c alone, and to ldns an '@' label is the origin.
+ */
+static bool is_named(uint16_t type, unsigned *out_numbers)
+{
+    switch (type) {
+    case TYPE_NS:
+    case TYPE_CNAME:
+    case TYPE_PTR:
+    case TYPE_DNAME:
+        *out_numbers = 0;
+        return true;
+    case TYPE_MX:
+        *out_numbers = 1;
+        return true;
+    case TYPE_SRV:
+        *out_numbers = 3;
+        return true;
+    }
+    return false;
+}
+
+static const char *named_to_text(const struct rdata *rdata, unsigned numbers,
+                                 struct arena *arena)
+{
+    char name_text[NAME_TEXT_OCTETS];
+    char number_text[3 * sizeof("65535 ")];
+    struct writer w = writer_of((uint8_t *)number_text, sizeof(number_text));
+    struct reader r = reader_of(rdata->octets, rdata->len);
+
+    for (unsigned i = 0; i < numbers; i++)
+        writer_printf(&w, "%u ", (unsigned)reader_u16(&r));
+    const size_t len = reader_left(&r);
+    if (w.failed || len == 0 || len > LIMIT_NAME_OCTETS)
+        return NULL;
+    const struct name name = {reader_octets(&r, len), (uint8_t)len};
+    return arena_printf(arena, "%.*s%s%s", (int)w.len, number_text,
+                        name_to_text(name, name_text), name_is_root(name) ? "" : ".");
+}
+
 /* The record that ldns reads back, or NULL. */
 static ldns_rr *rr_of_wire(uint16_t type, const struct rdata *rdata,
                            struct arena *arena)
@@ -130,12 +171,10 @@ static const char *tidied(const uint8_t *octets, size_t len, struct arena *arena
     return w.failed ? NULL : text;
 }
 
-const char *rdata_to_text(uint16_t type, const struct rdata *rdata, struct arena *arena)
+static const char *ldns_to_text(uint16_t type, const struct rdata *rdata,
+                                struct arena *arena)
 {
     const char *text = NULL;
-
-    if (type == TYPE_TXT)
-        return txt_to_text(rdata, arena);
     ldns_rr *rr = rr_of_wire(type, rdata, arena);
     if (rr == NULL)
         return NULL;
@@ -223,6 +262,40 @@ static enum result txt_from_text(const char *text, struct writer *w)
         if (res != RES_OK)
             return res;
     }
+    return RES_OK;
+}
+
+/* A decimal number of 16 bits and the blanks behind it. */
+static enum result read_u16(const char **text, struct writer *w)
+{
+    unsigned value = 0;
+    const char *at = *text;
+
+    for (; isdigit((unsigned char)*at); at++) {
+        value = value * 10 + (unsigned)(*at - '0');
+        if (value > UINT16_MAX)
+            return RES_EFORMAT;
+    }
+    if (at == *text || skip_blanks(at) == at)
+        return RES_EFORMAT;
+    writer_u16(w, (uint16_t)value);
+    *text = skip_blanks(at);
+    return RES_OK;
+}
+
+static enum result named_from_text(const char *text, unsigned numbers, struct writer *w)
+{
+    struct name_buf name;
+
+    for (unsigned i = 0; i < numbers; i++) {
+        enum result res = read_u16(&text, w);
+        if (res != RES_OK)
+            return res;
+    }
+    size_t len = strcspn(text, " \t");
+    if (*skip_blanks(text + len) != '\0' || name_from_text(text, len, &name) != RES_OK)
+        return RES_EFORMAT;
+    writer_octets(w, name.octets, name.len);
     return RES_OK;
 }
 
@@ -332,6 +405,7 @@ enum result rdata_from_text(uint16_t type, const char *text, struct arena *arena
     /* No form has fewer characters than half its octets, but names and addresses may
      * grow by a little: "::" is sixteen octets. */
     const size_t capacity = 4 * strlen(text) + 64;
+    unsigned numbers;
     enum result res;
 
     if (strnlen(text, TEXT_OCTETS) == TEXT_OCTETS)
@@ -345,6 +419,8 @@ enum result rdata_from_text(uint16_t type, const char *text, struct arena *arena
         res = generic_from_text(text + 2, &w);
     else if (type == TYPE_TXT)
         res = txt_from_text(text, &w);
+    else if (is_named(type, &numbers))
+        res = named_from_text(text, numbers, &w);
     else if (!has_whole_octets(type, text))
         res = RES_EFORMAT;
     else
@@ -354,4 +430,27 @@ enum result rdata_from_text(uint16_t type, const char *text, struct arena *arena
     if (w.failed || w.len > UINT16_MAX)
         return RES_EFORMAT;
     return canonical(type, &w, arena, out);
+}
+
+/* ldns prints some octets of SVCB values so that they read as something else, and value
+ * checks look at the text (`match`): what does not read back as itself has no text. */
+static bool reads_back(uint16_t type, const char *text, const struct rdata *rdata,
+                       struct arena *arena)
+{
+    struct rdata back;
+
+    return rdata_from_text(type, text, arena, &back) == RES_OK &&
+           back.len == rdata->len && memcmp(back.octets, rdata->octets, back.len) == 0;
+}
+
+const char *rdata_to_text(uint16_t type, const struct rdata *rdata, struct arena *arena)
+{
+    unsigned numbers;
+
+    if (type == TYPE_TXT)
+        return txt_to_text(rdata, arena);
+    if (is_named(type, &numbers))
+        return named_to_text(rdata, numbers, arena);
+    const char *text = ldns_to_text(type, rdata, arena);
+    return text != NULL && reads_back(type, text, rdata, arena) ? text : NULL;
 }

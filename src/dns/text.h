@@ -10,8 +10,9 @@
 #include "base/result.h"
 #include "dns/rdata.h"
 
-/* Zone-file form, in the arena; NULL: no memory, or ldns cannot print it (then the
- * caller shows RFC 3597's \# form by rdata_to_generic). */
+/* Zone-file form, in the arena. What it gives reads back as the same octets; NULL: no
+ * memory, or there is no such form (then the caller shows RFC 3597's \# form by
+ * rdata_to_generic). */
 const char *rdata_to_text(uint16_t type, const struct rdata *rdata,
                           struct arena *arena) MUST_CHECK NONNULL;
 /* RFC 3597 5: "\# 4 0a000001". */

@@ -145,6 +145,10 @@ TEXTS = {
 }
 
 
+# What the fuzzer found: a name and a parameter that read back as something else.
+FOUND = {"octets-dname-at": "0027014000", "octets-svcb-parenthesis": "00400001000105000129"}
+
+
 def write(corpus, name, octets):
     folder = HERE / "corpus" / corpus
     folder.mkdir(parents=True, exist_ok=True)
@@ -169,6 +173,8 @@ def main():
         write("text", "octets-" + name, struct.pack("!H", type_) + bytes.fromhex(rdata))
     for name, octets in FRAMES.items():
         write("frame", name, octets)
+    for name, digits in FOUND.items():
+        write("text", name, bytes.fromhex(digits))
     for name, (type_, text) in TEXTS.items():
         write("text", "text-" + name, struct.pack("!H", type_ | 0x8000) + text.encode())
 

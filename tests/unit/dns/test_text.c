@@ -48,6 +48,9 @@ static void text_goes_round(void **state)
         {TYPE_NS, "\\065b.example.", "ab.example."},
         {TYPE_OPENPGPKEY, "AAAA", NULL},
         {TYPE_PTR, ".", NULL},
+        {TYPE_PTR, "\\064.\\046x.", NULL}, /* '@' is a label like any other */
+        {TYPE_PTR, "@.x", "\\064.x."},
+        {TYPE_DNAME, "x.", NULL},
         {TYPE_SMIMEA, "3 1 1 aabb", NULL},
         {TYPE_SOA, "ns. admin. 1 2 3 4 5", NULL},
         {TYPE_SRV, "1 2 443 foo.example.", NULL},
@@ -116,6 +119,13 @@ static void what_is_no_value(void **state)
         {TYPE_HTTPS, "1 . no-default-alpn"},
         {TYPE_CAA, "0 is-sue \"x\""},
         {TYPE_PTR, "a..b"},
+        {TYPE_PTR, "a b"},
+        {TYPE_PTR, "a\\.b"},
+        {TYPE_MX, "mail.example."},
+        {TYPE_MX, "10"},
+        {TYPE_MX, "65536 mail.example."},
+        {TYPE_MX, "10mail.example."},
+        {TYPE_SRV, "1 2 foo.example."},
     };
 
     (void)state;
@@ -184,6 +194,18 @@ static void the_generic_form(void **state)
     assert_int_equal(back.len, 0);
 }
 
+/* ldns prints the parenthesis without quotes, and a zone file would skip it. */
+static void what_would_read_as_something_else(void **state)
+{
+    static const uint8_t octets[] = {0, 1, 0, 1, 5, 0, 1, ')'};
+    const struct rdata rdata = {octets, sizeof(octets)};
+
+    (void)state;
+    assert_int_equal(rdata_check(TYPE_SVCB, octets, sizeof(octets)), RES_OK);
+    assert_null(rdata_to_text(TYPE_SVCB, &rdata, &arena));
+    assert_string_equal(rdata_to_generic(&rdata, &arena), "\\# 8 0001000105000129");
+}
+
 /* D1: octets that rdata_decode refused never come here; if they did, ldns must not
  * print what is not there. */
 static void what_ldns_cannot_print(void **state)
@@ -203,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_string_has_255_octets),
         cmocka_unit_test(printed_values_are_printable),
         cmocka_unit_test(the_generic_form),
+        cmocka_unit_test(what_would_read_as_something_else),
         cmocka_unit_test(what_ldns_cannot_print),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
