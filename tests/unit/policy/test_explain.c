@@ -145,6 +145,52 @@ static void test_every_reason(void **state)
     }
 }
 
+/* What concerns more than one record. */
+static void test_more_remedies(void **state)
+{
+    (void)state;
+    const struct site_item many[] = {ADD(FEW, "TXT", SITE_TOKEN),
+                                     ADD(FEW, "TXT", TOKEN_2),
+                                     ADD(FEW, "TXT", TOKEN_3)};
+    struct plan plan;
+    uint8_t octets[512];
+    site_judge_items(&site, "mx1.duckcorp.org", ZONE, many, 3, &plan);
+    struct writer w = writer_of(octets, sizeof octets);
+    explain_reason(&plan, &w);
+    check_text(&w, "one message may add 2 records at most at "
+                   "_acme-challenge.few.duckcorp.org TXT");
+    w = writer_of(octets, sizeof octets);
+    explain_remedy(&plan, &w);
+    check_text(&w, with_file("see max-records= of the grant at @:6"));
+
+    site_judge_items(&site, "mx1.duckcorp.org", ZONE, many, 1, &plan);
+    plan_settle(&plan);
+    w = writer_of(octets, sizeof octets);
+    explain_remedy(&plan, &w);
+    check_text(&w, "see the primary's log, and `tsigate status`");
+}
+
+static void test_source(void **state)
+{
+    (void)state;
+    const struct site_item item = ADD(MX2, "TXT", SITE_TOKEN);
+    uint8_t message[512], octets[512];
+    struct writer m = writer_of(message, sizeof message);
+    struct writer w = writer_of(octets, sizeof octets);
+    struct gate_subject subject = site_subject(&site, "mx2.duckcorp.org");
+    struct addr from;
+    struct plan plan;
+    assert_int_equal(addr_parse("192.0.2.27", &from), RES_OK);
+    subject.from = &from;
+    site_write_update(&site, ZONE, &item, 1, &m);
+    site_judge(&site, &subject, &m, &plan);
+    explain_reason(&plan, &w);
+    check_text(&w, "host mx2.duckcorp.org may not come from this address");
+    w = writer_of(octets, sizeof octets);
+    explain_remedy(&plan, &w);
+    check_text(&w, with_file("the addresses of the host: @:11"));
+}
+
 /* L-3: a name of 255 octets that no terminal should see is escaped and cut. */
 static void test_long_name(void **state)
 {
@@ -243,7 +289,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sentences),       cmocka_unit_test(test_every_reason),
-        cmocka_unit_test(test_long_name),       cmocka_unit_test(test_build),
+        cmocka_unit_test(test_long_name),       cmocka_unit_test(test_more_remedies),
+        cmocka_unit_test(test_source),          cmocka_unit_test(test_build),
         cmocka_unit_test(test_build_too_small),
     };
     return cmocka_run_group_tests(tests, open_site, close_site);

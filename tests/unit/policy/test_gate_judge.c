@@ -442,31 +442,73 @@ static void test_without_cname(void **state)
     assert_int_equal(plan.lookup_count, 0);
 }
 
-/* no memory at any point is SERVFAIL, and never a permit. */
-static void test_no_memory(void **state)
+/* no memory at any point is SERVFAIL, and never a permit or another refusal. */
+static void check_memory(const struct gate_subject *subject, const struct writer *w,
+                         enum reason reason)
 {
-    (void)state;
-    uint8_t octets[512];
-    struct writer w = writer_of(octets, sizeof octets);
-    const struct site_item items[] = {DELETE_NAME(NATIVE),
-                                      ADD(NATIVE, "A", "192.0.2.1")};
-    site_write_update(&site, "dyn.duckcorp.org", items, 2, &w);
-    struct gate_subject subject = site_subject(&site, "kea.duckcorp.org");
-    struct wire_msg msg = site_walk(&w);
+    struct wire_msg msg = site_walk(w);
     bool is_enough = false;
     for (size_t limit = 1; !is_enough && limit < 65536; limit += 16) {
         struct arena arena;
         struct plan plan;
         arena_init(&arena, 16, limit);
-        gate_judge(site.snapshot, &subject, &msg, &arena, &plan);
-        is_enough = plan.action != PLAN_REPLY;
+        gate_judge(site.snapshot, subject, &msg, &arena, &plan);
+        is_enough = plan.reason != REASON_UNDECIDED;
         if (!is_enough)
-            assert_int_equal(plan.reason, REASON_UNDECIDED);
+            assert_int_equal(plan.action, PLAN_REPLY);
         else
-            assert_int_equal(plan.changes[0].type_count, 3);
+            assert_int_equal(plan.reason, reason);
         arena_fini(&arena);
     }
     assert_true(is_enough);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host, *zone;
+        struct site_item items[2];
+        enum reason reason;
+    } cases[] = {
+        {"kea.duckcorp.org",
+         "dyn.duckcorp.org",
+         {DELETE_NAME(NATIVE), ADD(NATIVE, "A", "192.0.2.1")},
+         REASON_PERMITTED},
+        {"mx1.duckcorp.org",
+         "duckcorp.org",
+         {DELETE_RRSET(MX1, "TXT"), DELETE(TLSA_MX1, "TLSA", TLSA_OK)},
+         REASON_PERMITTED},
+        {"mx1.duckcorp.org",
+         "duckcorp.org",
+         {DELETE_RRSET(MX1, "TXT"), DELETE_RRSET("example.net", "TXT")},
+         REASON_NAME_OUTSIDE_ZONE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint8_t octets[512];
+        struct writer w = writer_of(octets, sizeof octets);
+        site_write_update(&site, cases[i].zone, cases[i].items, 2, &w);
+        struct gate_subject subject = site_subject(&site, cases[i].host);
+        check_memory(&subject, &w, cases[i].reason);
+    }
+    uint8_t octets[512];
+    struct writer w = writer_of(octets, sizeof octets);
+    struct gate_subject subject = site_subject(&site, "mx1.duckcorp.org");
+    build_header(&w, 1, 0);
+    build_question(&w, site_name(&site, MX1), TYPE_TXT, CLASS_IN);
+    check_memory(&subject, &w, REASON_PERMITTED);
+}
+
+static void test_opcode(void **state)
+{
+    (void)state;
+    uint8_t octets[LIMIT_HEADER_OCTETS];
+    struct writer w = writer_of(octets, sizeof octets);
+    struct gate_subject subject = site_subject(&site, "mx1.duckcorp.org");
+    struct plan plan;
+    build_header(&w, 1, 4 << 11);
+    site_judge(&site, &subject, &w, &plan);
+    assert_int_equal(plan.reason, REASON_OPCODE_NOT_SERVED);
 }
 
 int main(void)
@@ -481,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_caps),
         cmocka_unit_test(test_without_cname),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_opcode),
     };
     return cmocka_run_group_tests(tests, open_site, close_site);
 }

@@ -183,12 +183,33 @@ static void test_query_form(void **state)
     assert_int_equal(plan.reason, REASON_MESSAGE_MALFORMED); /* QDCOUNT 2 */
 }
 
+static void test_query_from(void **state)
+{
+    (void)state;
+    uint8_t octets[512];
+    struct writer w = writer_of(octets, sizeof octets);
+    struct gate_subject subject = site_subject(&site, "mx2.duckcorp.org");
+    struct addr from;
+    struct plan plan;
+    subject.from = &from;
+    build_header(&w, 1, 0);
+    build_question(&w, site_name(&site, MX2), TYPE_TXT, CLASS_IN);
+    assert_int_equal(addr_parse("192.0.2.26", &from), RES_OK);
+    site_judge(&site, &subject, &w, &plan);
+    assert_int_equal(plan.action, PLAN_READ);
+    assert_int_equal(addr_parse("192.0.2.27", &from), RES_OK);
+    site_judge(&site, &subject, &w, &plan);
+    assert_int_equal(plan.action, PLAN_REPLY);
+    assert_int_equal(plan.reason, REASON_SOURCE_NOT_ALLOWED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settle),
         cmocka_unit_test(test_query),
         cmocka_unit_test(test_query_form),
+        cmocka_unit_test(test_query_from),
     };
     return cmocka_run_group_tests(tests, open_site, close_site);
 }
