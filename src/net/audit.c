@@ -14,8 +14,6 @@
 #include "net/logger.h"
 #include "txn/log.h"
 
-#define RESULT_OCTETS (64 * 1024) /* a result line written at start */
-
 struct audit {
     int fd;
     off_t size;     /* where the last whole line ends */
@@ -197,11 +195,12 @@ static enum result end_intents(struct audit *audit, const struct log_scan *scan,
                                struct log_chain *chain, size_t unresolved,
                                struct txn_now now)
 {
-    uint8_t *line = unresolved > 0 ? malloc(RESULT_OCTETS) : NULL;
+    size_t capacity = log_scan_result_octets(scan);
+    uint8_t *line = unresolved > 0 ? malloc(capacity) : NULL;
     enum result res = unresolved > 0 && line == NULL ? RES_EMEM : RES_OK;
 
     for (size_t i = 0; i < unresolved && res == RES_OK; i++) {
-        struct writer w = writer_of(line, RESULT_OCTETS);
+        struct writer w = writer_of(line, capacity);
         res = log_scan_write_result(scan, i, chain, now.real_us, &w);
         if (res == RES_OK)
             res = audit_write(audit, w.octets, w.len);

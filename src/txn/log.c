@@ -16,7 +16,6 @@
 #define NAME_OCTET_JSON 5
 #define FILE_OCTET_JSON 6
 #define NAME_JSON       (LIMIT_NAME_OCTETS * NAME_OCTET_JSON + 2)
-#define FIXED_JSON      1024 /* keys, numbers, times, MAC, hash, reason */
 #define CHANGE_JSON     256  /* keys, numbers, op, type, hash */
 #define RULE_OCTETS     (LIMIT_PATH_OCTETS + 16)
 
@@ -249,7 +248,7 @@ static size_t change_octets(const struct change *change)
 
 size_t log_line_octets(const struct plan *plan)
 {
-    size_t octets = FIXED_JSON + 3 * NAME_JSON; /* host, key, zone */
+    size_t octets = LOG_FORM_FIXED_OCTETS + 3 * NAME_JSON; /* host, key, zone */
 
     if (plan == NULL)
         return octets;

@@ -80,6 +80,9 @@ enum result log_scan_line(struct log_scan *scan, const char *line,
                           size_t len) MUST_CHECK NONNULL;
 void log_scan_end(const struct log_scan *scan, struct log_chain *out_chain,
                   size_t *out_unresolved, size_t *out_torn) NONNULL;
+/* Octets that any of the lines below takes at most: for sizing the writer. An intent is
+ * as long as its changes make it. */
+size_t log_scan_result_octets(const struct log_scan *scan) NONNULL;
 /* For each intent without a result, in order: the result line `failed`,
  * `outcome-unknown`, SERVFAIL (L-2), moving chain on. index < unresolved. RES_EMEM:
  * does not fit. */

@@ -12,6 +12,8 @@
 #include "txn/log.h"
 
 #define SHA256_OCTETS 32
+/* Keys, numbers, times, MAC, hash and reason of a line, at most. */
+#define LOG_FORM_FIXED_OCTETS 1024
 
 /* "permitted", "refused", "failed". */
 const char *log_form_verdict(enum reason reason);

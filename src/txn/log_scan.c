@@ -335,6 +335,17 @@ void log_scan_end(const struct log_scan *scan, struct log_chain *out_chain,
     *out_torn = scan->torn;
 }
 
+size_t log_scan_result_octets(const struct log_scan *scan)
+{
+    size_t most = 0;
+
+    for (const struct pending *p = scan->first; p != NULL; p = p->next) {
+        if (p->body_len + p->rule_len > most)
+            most = p->body_len + p->rule_len;
+    }
+    return most + LOG_FORM_FIXED_OCTETS;
+}
+
 /* The intent's own words are repeated octet for octet: they are ours already. */
 enum result log_scan_write_result(const struct log_scan *scan, size_t index,
                                   struct log_chain *chain, int64_t time_us,

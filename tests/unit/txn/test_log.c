@@ -441,6 +441,32 @@ static void test_results_at_start_resolve(void **state)
     log_scan_free(&journal.scan);
 }
 
+/* The largest request a message can carry: without a result for it the next run could
+ * not start. */
+static void test_result_of_the_longest_intent(void **state)
+{
+    static struct change changes[LIMIT_UPDATES];
+    static uint8_t octets[sizeof(text.chars)];
+    struct journal journal;
+    struct request request;
+
+    (void)state;
+    make_request(&request, LOG_INTENT);
+    for (size_t i = 0; i < COUNT_OF(changes); i++)
+        changes[i] = request.change;
+    request.plan.changes = changes;
+    request.plan.change_count = COUNT_OF(changes);
+    journal_open(&journal);
+    write_line(&journal.chain, &request.line);
+    journal_raw(&journal, text.chars, text.len - 1);
+    assert_int_equal(journal.unresolved, 1);
+    struct writer w = writer_of(octets, log_scan_result_octets(journal.scan));
+    assert_in_range(w.capacity, text.len, sizeof(octets));
+    assert_int_equal(
+        log_scan_write_result(journal.scan, 0, &journal.found, TIME_US, &w), RES_OK);
+    log_scan_free(&journal.scan);
+}
+
 /* Cut anywhere, a line is torn; it is chained as it is, and the numbers go on. */
 static void test_torn_lines(void **state)
 {
@@ -529,6 +555,7 @@ int main(void)
         cmocka_unit_test(test_scan_follows_the_chain),
         cmocka_unit_test(test_unresolved_intents),
         cmocka_unit_test(test_results_at_start_resolve),
+        cmocka_unit_test(test_result_of_the_longest_intent),
         cmocka_unit_test(test_torn_lines),
         cmocka_unit_test(test_strange_lines),
     };
