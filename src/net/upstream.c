@@ -136,10 +136,11 @@ static void link_failed(struct upstream_link *link, const char *why)
  * closes connections that are idle. */
 static bool has_proved(const struct connection *connection)
 {
-    bool was_idle =
-        !connection->has_sent && clock_now().mono_us - connection->up_us >= PROVED_US;
+    int64_t age_us = clock_now().mono_us - connection->up_us;
+    bool was_idle = !connection->has_sent && age_us >= PROVED_US;
+    bool has_served = connection->has_received && age_us >= BACKOFF_MIN_MS * 1000;
 
-    return connection->is_up && (connection->has_received || was_idle);
+    return connection->is_replaced || (connection->is_up && (has_served || was_idle));
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -322,8 +323,9 @@ static void connect_anew(struct upstream_link *link)
     if (link->connection != NULL) {
         link->connection->is_replaced = true;
         connection_close(link->connection, "other servers are configured");
-    } else if (uv_is_active((uv_handle_t *)&link->timer))
+    } else if (uv_is_active((uv_handle_t *)&link->timer)) {
         (void)uv_timer_start(&link->timer, on_backoff_over, 0, 0);
+    }
 }
 
 enum result upstream_set_servers(struct upstream *upstream,
