@@ -192,6 +192,8 @@ void listen_udp_send(struct listen_udp *udp, const struct txn_client *client,
     struct udp_socket *socket = udp->sockets[client->listener];
     struct outgoing *out = &socket->out;
 
+    if (len == 0)
+        return; /* nobody waits any more, and an empty datagram is no answer */
     if (out->count == BATCH)
         flush(socket);
     out->to_len[out->count] = addr_to_sockaddr(&client->peer, &out->to[out->count]);

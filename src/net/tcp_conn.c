@@ -368,7 +368,8 @@ void tcp_conns_send(struct tcp_conns *conns, uint64_t id, const uint8_t *octets,
     if (conn->under_way > 0)
         conn->under_way--;
     conn->has_moved = true;
-    conn_write(conn, octets, len);
+    if (len > 0) /* else there is nothing to say, and a frame of length 0 is none */
+        conn_write(conn, octets, len);
     if (conn->is_closing || conn->is_due)
         return;
     conn->is_due = true;
