@@ -311,7 +311,7 @@ static void write_found(struct who_can *who, const struct acl_right *right)
     const struct acl_terms *terms = right->grant->terms;
     struct writer *w = &who->page->writer;
     struct tool *tool = who->tool;
-    writer_printf(w, "\n%s%s\n", tool_name_text(tool, right->host->name),
+    writer_printf(w, "\n\n%s%s\n", tool_name_text(tool, right->host->name),
                   right->grant->host == NULL ? "  (every-host)" : "");
     writer_printf(w, "  key    %s\n", keys_text(tool, right->host));
     if (right->host->from != NULL)
@@ -322,7 +322,6 @@ static void write_found(struct who_can *who, const struct acl_right *right)
                   ops_text(tool, terms), ttl_text(tool, terms));
     if (terms->check.kind != ACL_CHECK_ANY)
         writer_printf(w, "  check %s", check_text(tool, terms));
-    writer_u8(w, '\n');
 }
 
 static void write_keys_json(struct who_can *who, const struct acl_host *host)
@@ -372,35 +371,44 @@ static void find_all(struct who_can *who)
                 write_found_json(who, rights[i]);
             else
                 write_found(who, rights[i]);
+            tool_page_flush(who->page);
         }
     }
 }
 
-static int print_who_can(struct who_can *who)
+static void print_who_can_json(struct who_can *who)
+{
+    struct json *json = &who->page->json;
+    bool is_bound = who->rewrite.target.octets != NULL;
+    json_object_open(json, NULL);
+    json_string(json, "original", tool_name_text(who->tool, who->rewrite.original));
+    json_string(json, "target",
+                is_bound ? tool_name_text(who->tool, who->rewrite.target) : NULL);
+    json_array_open(json, "rights");
+    find_all(who);
+    json_array_close(json);
+    json_object_close(json);
+}
+
+static void print_who_can_text(struct who_can *who)
 {
     struct tool *tool = who->tool;
-    const char *original = tool_name_text(tool, who->rewrite.original);
-    const char *target = tool_name_text(tool, who->rewrite.target);
-    struct json *json = &who->page->json;
-    if (tool->is_json) {
-        json_object_open(json, NULL);
-        json_string(json, "original", original);
-        json_string(json, "target", who->rewrite.target.octets != NULL ? target : NULL);
-        json_array_open(json, "rights");
-        find_all(who);
-        json_array_close(json);
-        json_object_close(json);
-    } else {
-        writer_printf(&who->page->writer, "%s, written at %s\n", original,
-                      who->rewrite.target.octets != NULL
-                          ? target
-                          : "no name: no shadow and no alias leads there");
-        find_all(who);
-        if (who->found == 0)
-            writer_string(&who->page->writer, "\nnobody\n");
-        if (!who->page->writer.failed)
-            who->page->writer.len--; /* the page ends with a newline of its own */
-    }
+    bool is_bound = who->rewrite.target.octets != NULL;
+    writer_printf(&who->page->writer, "%s, written at %s",
+                  tool_name_text(tool, who->rewrite.original),
+                  is_bound ? tool_name_text(tool, who->rewrite.target)
+                           : "no name: no shadow and no alias leads there");
+    find_all(who);
+    if (who->found == 0)
+        writer_string(&who->page->writer, "\nnobody");
+}
+
+static int print_who_can(struct who_can *who)
+{
+    if (who->tool->is_json)
+        print_who_can_json(who);
+    else
+        print_who_can_text(who);
     int code = tool_page_print(who->page);
     if (code != TOOL_DONE)
         return code;

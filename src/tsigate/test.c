@@ -121,6 +121,7 @@ static void report_failure(struct table_run *run, const struct eval_row *row,
     json_string(json, "got", got);
     json_string(json, "rule", rule);
     json_object_close(json);
+    tool_page_flush(run->page);
 }
 
 static void run_row(struct table_run *run, const struct eval_row *row)

@@ -190,6 +190,14 @@ struct tool_page *tool_page_new(struct tool *tool)
     return page;
 }
 
+void tool_page_flush(struct tool_page *page)
+{
+    if (page->writer.failed)
+        return;
+    fwrite(page->writer.octets, 1, page->writer.len, stdout);
+    page->writer.len = 0;
+}
+
 int tool_page_print(struct tool_page *page)
 {
     bool is_whole = !page->writer.failed;

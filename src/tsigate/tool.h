@@ -109,6 +109,9 @@ struct tool_page {
 
 /* A page of TOOL_PAGE_OCTETS in the arena; NULL: no memory, as told. */
 struct tool_page *tool_page_new(struct tool *tool) MUST_CHECK NONNULL;
+/* Prints what stands on it so far; JSON goes on behind it. For output without a bound.
+ * What did not fit is told by the tool_page_print at the end. */
+void tool_page_flush(struct tool_page *page) NONNULL;
 /* Prints it with a newline and empties it. Gives TOOL_DONE, or TOOL_OUTSIDE where it
  * did not fit or stdout failed. */
 int tool_page_print(struct tool_page *page) NONNULL;
