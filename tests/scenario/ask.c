@@ -154,6 +154,12 @@ static void sign(struct ask *ask, const struct wish *wish, int64_t now_s,
         w->octets[w->len - 7] ^= 1;
 }
 
+/* Another one for each message; the first is not 0. */
+static uint16_t id_of(unsigned n)
+{
+    return (uint16_t)((n + 1) * 40503u);
+}
+
 struct ask *ask_new(const struct wish *wish, unsigned n, int64_t now_s)
 {
     struct ask *ask = calloc(1, sizeof(*ask));
@@ -162,7 +168,7 @@ struct ask *ask_new(const struct wish *wish, unsigned n, int64_t now_s)
 
     ask->original = ask;
     ask->ede = -1;
-    ask->id = (uint16_t)(n * 2654435761u >> 16);
+    ask->id = id_of(n);
     ask->client.transport = wish->is_tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
     ask->client.connection = wish->is_tcp ? n + 1 : 0;
     const char *from = wish->from != NULL ? wish->from : DEFAULT_FROM;
@@ -188,7 +194,7 @@ struct ask *ask_copy(const struct ask *ask, unsigned n, bool same_client)
 
     memcpy(copy->octets, ask->octets, ask->len);
     copy->len = ask->len;
-    copy->id = (uint16_t)(ask->id + n * 257);
+    copy->id = id_of(n);
     copy->octets[0] = (uint8_t)(copy->id >> 8);
     copy->octets[1] = (uint8_t)copy->id;
     copy->client = ask->client;

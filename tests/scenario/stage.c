@@ -171,20 +171,37 @@ static bool is_same_client(const struct txn_client *a, const struct txn_client *
            addr_equal(&a->peer, &b->peer) && a->peer.port == b->peer.port;
 }
 
-/* Whose answer that is: of one client's messages, by ID; without octets, the last one
- * that waits. */
+/* Who is told that nothing comes: the oldest copy that waits, else whoever waits. */
+static struct ask *longest_waiting(const struct stage *stage,
+                                   const struct txn_client *client)
+{
+    struct ask *found = NULL;
+
+    for (size_t i = stage->ask_count; i-- > 0;) {
+        struct ask *ask = stage->asks[i];
+        bool is_copy = ask->original != ask;
+        if (ask->replies + ask->is_dismissed == 0 &&
+            is_same_client(&ask->client, client) && (is_copy || found == NULL))
+            found = ask;
+    }
+    return found;
+}
+
+/* Whose answer that is: of one client's messages, by ID. */
 static struct ask *addressee(const struct stage *stage, const struct txn_client *client,
                              const uint8_t *octets, size_t len)
 {
-    for (size_t i = stage->ask_count; i-- > 0;) {
+    struct ask *found = len == 0 ? longest_waiting(stage, client) : NULL;
+
+    for (size_t i = stage->ask_count; len > 0 && i-- > 0;) {
         struct ask *ask = stage->asks[i];
-        bool is_it = len < 2 ? ask->replies + ask->is_dismissed == 0
-                             : (octets[0] << 8 | octets[1]) == ask->id;
-        if (is_it && is_same_client(&ask->client, client))
-            return ask;
+        if ((octets[0] << 8 | octets[1]) == ask->id &&
+            is_same_client(&ask->client, client))
+            found = ask;
     }
-    fail_msg("a reply to nobody");
-    return NULL;
+    if (found == NULL)
+        fail_msg("a reply to nobody");
+    return found;
 }
 
 static void send_client(void *arg, const struct txn_client *client,
