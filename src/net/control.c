@@ -13,7 +13,10 @@
 
 #define REQUEST_OCTETS 64
 #define REQUEST_MS     10000 /* for the request to come, and for the answer to be read */
-#define STATUS_OCTETS  (256 * 1024)
+/* A status has a line for each key that was used: as much as it takes, up to a million
+ * of them. */
+#define STATUS_MIN_OCTETS ((size_t)64 * 1024)
+#define STATUS_MAX_OCTETS ((size_t)128 * 1024 * 1024)
 
 /* Somebody at the socket. One request, one answer. */
 struct visitor {
@@ -169,16 +172,21 @@ static void answer(struct visitor *visitor, const char *octets, size_t len)
 static void answer_status(struct visitor *visitor)
 {
     const struct control_ports *ports = &visitor->control->ports;
-    char *octets = malloc(STATUS_OCTETS);
+    struct writer w = {.failed = true};
 
-    if (octets == NULL) {
-        visitor_close(visitor);
-        return;
+    for (size_t octets = STATUS_MIN_OCTETS; w.failed && octets <= STATUS_MAX_OCTETS;
+         octets *= 2) {
+        free(w.octets);
+        w = writer_of(malloc(octets), octets);
+        if (w.octets == NULL)
+            break;
+        ports->status(ports->arg, &w);
     }
-    struct writer w = writer_of((uint8_t *)octets, STATUS_OCTETS);
-    ports->status(ports->arg, &w);
-    answer(visitor, octets, w.len);
-    free(octets);
+    if (w.octets == NULL || w.failed)
+        visitor_close(visitor);
+    else
+        answer(visitor, (const char *)w.octets, w.len);
+    free(w.octets);
 }
 
 static void serve(struct visitor *visitor, const char *request)

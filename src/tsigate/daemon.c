@@ -12,8 +12,9 @@
 #include "tsigate/json_read.h"
 #include "tsigate/tool.h"
 
-/* The daemon's answer in all; a status with every counter takes some kilobytes. */
-#define ANSWER_OCTETS (4 * 1024 * 1024)
+/* The daemon's answer in all: a status has a line for each key that was used, and a
+ * million of them fit. Memory is taken as it is filled. */
+#define ANSWER_OCTETS ((size_t)128 * 1024 * 1024)
 /* A reload of a million grants takes seconds (O-6). */
 #define ANSWER_WAIT_S 120
 
@@ -364,12 +365,14 @@ static int ask_daemon(struct tool *tool, int argc, char **argv, const char *requ
     const char *path = control_path(tool, &code);
     if (path == NULL)
         return code;
-    char *answer = arena_alloc(&tool->arena, ANSWER_OCTETS);
+    char *answer = malloc(ANSWER_OCTETS);
     if (answer == NULL)
         return tool_fail(TOOL_OUTSIDE, "out of memory");
     code = exchange(path, request, answer);
     if (code == TOOL_DONE)
         *out_answer = answer;
+    else
+        free(answer);
     return code;
 }
 
@@ -391,7 +394,21 @@ int status_main(struct tool *tool, int argc, char **argv)
         puts(answer);
     else
         print_status(answer);
+    free(answer);
     return is_ok ? TOOL_DONE : TOOL_OUTSIDE;
+}
+
+static int tell_reload(const char *last, bool is_ok)
+{
+    print_strings(last, "errors", stderr);
+    print_strings(last, "warnings", stderr);
+    if (!is_ok)
+        return tool_fail(TOOL_CONFIG,
+                         "reload refused: what was in force before stays in force");
+    char generation[64];
+    member_text(last, "generation", generation, sizeof generation);
+    printf("reloaded%s%s\n", generation[0] != '\0' ? ": generation " : "", generation);
+    return TOOL_DONE;
 }
 
 int reload_main(struct tool *tool, int argc, char **argv)
@@ -404,15 +421,10 @@ int reload_main(struct tool *tool, int argc, char **argv)
     bool is_ok = json_has_word(last, "ok", "true");
     if (tool->is_json) {
         puts(answer);
-        return is_ok ? TOOL_DONE : TOOL_CONFIG;
+        code = is_ok ? TOOL_DONE : TOOL_CONFIG;
+    } else {
+        code = tell_reload(last, is_ok);
     }
-    print_strings(last, "errors", stderr);
-    print_strings(last, "warnings", stderr);
-    if (!is_ok)
-        return tool_fail(TOOL_CONFIG,
-                         "reload refused: what was in force before stays in force");
-    char generation[64];
-    member_text(last, "generation", generation, sizeof generation);
-    printf("reloaded%s%s\n", generation[0] != '\0' ? ": generation " : "", generation);
-    return TOOL_DONE;
+    free(answer);
+    return code;
 }

@@ -297,6 +297,24 @@ def test_status(running):
     assert gateway.tool("status").stdout.strip()
 
 
+def test_status_of_many_keys(fresh_lab):
+    """Each key that was used has its last use told, however many there are."""
+    names = [f"{number}.{'x' * 60}.{'y' * 60}.{STATIC}" for number in range(1600)]
+    keys = {name: wire.Key(name) for name in names}
+    acl = "".join(f"grant {name} acme {name}\n" for name in names)
+    fresh_lab.start_primary()
+    gateway = fresh_lab.start_gateway(acl=acl, keys=keys)
+    with wire.Tcp(gateway.port) as connection:
+        for key in keys.values():
+            connection.send(wire.sign(wire.update(STATIC), key))
+            assert connection.receive().rcode == "NOERROR"
+    done = gateway.tool("status", "--json")
+    assert done.returncode == 0, done.stderr
+    status = json.loads(done.stdout)
+    assert {key["name"] for key in status["keys"]} == set(names)
+    assert status["outcomes"]["permitted"] > len(names)
+
+
 @pytest.mark.parametrize("command", ["status", "reload"])
 def test_nobody_to_talk_to(fresh_lab, command):
     fresh_lab.start_primary()
