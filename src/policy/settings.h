@@ -43,7 +43,7 @@ struct settings_shadow {
 #define SETTINGS_LIMITS(X)                                                               \
     X(host_rate,                 20,      0,   1000000) /* UPDATEs/s of a host; 0: no limit */ \
     X(host_burst,               500,      1,   1000000) /* UPDATEs at once above that */       \
-    X(host_waiting,              64,      1,     10000) /* UPDATEs of a host that wait */ \
+    X(host_waiting,              64,      1,     10000) /* requests of a host that wait */ \
     X(error_rate,                20,      0,   1000000) /* error replies/s per /24, /56; 0: no limit */ \
     X(transactions,         1000000,   1000, 100000000) /* entries of the table (T-22) */      \
     X(requests,                4096,     16,   1000000) /* requests under way in all */        \

@@ -116,15 +116,21 @@ void txn_repeat(struct txns *txns, struct txn *txn, struct txn_now now)
         txns->ports.send_client(txns->ports.arg, &client, txns->out, 0);
 }
 
+/* I9: whether one more of the host may wait; it is counted already. */
+static bool has_place(const struct txns *txns, const struct principal *host)
+{
+    const struct settings_limits *limits = &txns->snapshot->settings.limits;
+    return host->waiting <= limits->host_waiting &&
+           txns->open_count <= limits->requests;
+}
+
 /* before anything is parsed or kept for this request. */
 static bool is_within_rate(const struct txns *txns, struct principal *host,
                            struct txn_now now)
 {
     const struct settings_limits *limits = &txns->snapshot->settings.limits;
-    return host->waiting <= limits->host_waiting &&
-           txns->open_count <= limits->requests &&
-           bucket_take(&host->bucket, limits->host_rate, limits->host_burst,
-                       now.mono_us);
+    return has_place(txns, host) && bucket_take(&host->bucket, limits->host_rate,
+                                                limits->host_burst, now.mono_us);
 }
 
 /* ---- P11 to P16 ---- */
@@ -166,6 +172,25 @@ static void answer_soa(struct txns *txns, struct txn *txn, struct txn_now now)
         txn_refuse(txns, txn, REASON_PRIMARY_UNREACHABLE, now);
 }
 
+/* A query has no bucket (R-4), but one that waits for the primary takes a place like an
+ * update: else one host's questions would fill the memory, and all places of others. */
+static void admit_read(struct txns *txns, struct txn *txn, struct txn_now now)
+{
+    struct principal *host = principal_of(txns, txn->plan.host->name);
+    if (host == NULL) {
+        txn_refuse(txns, txn, REASON_UNDECIDED, now);
+        return;
+    }
+    txn->host = host;
+    host->waiting++;
+    if (has_place(txns, host)) {
+        read_start(txns, txn, now);
+        return;
+    }
+    host->rate_limited++;
+    txn_refuse(txns, txn, REASON_RATE_LIMITED, now);
+}
+
 /* Carries out what the gate has planned. txn may be gone afterwards. */
 static void follow_plan(struct txns *txns, struct txn *txn, struct txn_now now)
 {
@@ -185,7 +210,7 @@ static void follow_plan(struct txns *txns, struct txn *txn, struct txn_now now)
         answer_soa(txns, txn, now);
         return;
     case PLAN_READ:
-        read_start(txns, txn, now);
+        admit_read(txns, txn, now);
         return;
     case PLAN_TRUNCATE:
         txn_answer_query(txns, txn, &truncated, now);

@@ -75,7 +75,7 @@ struct txn {
     struct txn_waiter first;
     unsigned udp_copies;
     struct plan plan;
-    struct principal *host; /* NULL for queries */
+    struct principal *host; /* NULL for queries that wait for nobody */
     struct txn_now received;
     size_t request_len;
     struct exchange **lookups; /* one per plan.lookups; NULL: not sent, or answered */
@@ -168,7 +168,7 @@ TAILQ_HEAD(zone_queue_list, zone_queue);
 struct principal {
     struct name_buf name;
     struct bucket bucket;
-    uint32_t waiting;      /* */
+    uint32_t waiting; /* of queries those that the primary has to answer */
     uint32_t transactions; /* entries in the table (T-22) */
     uint64_t duplicates;   /* not yet told in the audit (L-1) */
     uint64_t rate_limited; /* likewise */

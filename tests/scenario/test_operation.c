@@ -92,6 +92,31 @@ static void test_host_waiting(void **state)
     expect_reply(stage_repeat(&stage, third, false), RCODE_NOERROR, "");
 }
 
+/* Queries that wait for the primary take places as well: one host's do not take those
+ * of another one. */
+static void test_waiting_queries(void **state)
+{
+    const struct wish read = {.key = MX1, .query = NATIVE, .query_type = "TXT"};
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        primary_expect(&stage.primary,
+                       (struct order){KIND_READ, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *first = stage_ask(&stage, &read);
+    struct ask *second = stage_ask(&stage, &read);
+    struct ask *third = stage_ask(&stage, &read);
+    expect_reply(third, RCODE_REFUSED, "");
+    assert_true(third->is_signed);
+    expect_reply(add_native(&stage, 1), RCODE_REFUSED, "rate-limited");
+    expect_reply(
+        stage_ask(&stage, &(struct wish){.key = MX2, .items = {ADD(TARGET2, 5)}}),
+        RCODE_NOERROR, "");
+    stage_advance(&stage, SECOND);
+    expect_reply(first, RCODE_NXDOMAIN, "");
+    expect_reply(second, RCODE_NXDOMAIN, "");
+    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+}
+
 /* error replies to a prefix; who signs is not in that bucket. */
 static void test_error_rate(void **state)
 {
@@ -240,6 +265,7 @@ int main(void)
         SMALL(test_copies_take_no_token),
         SMALL(test_queries_take_no_token),
         SMALL(test_host_waiting),
+        SMALL(test_waiting_queries),
         SMALL(test_error_rate),
         CASE(test_reload_while_in_flight),
         CASE(test_reload_takes_the_host_away),
