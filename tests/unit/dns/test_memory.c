@@ -188,8 +188,8 @@ static void each_allocation_may_fail(void **state)
         enum result (*run)(void);
         unsigned least; /* allocations that it has */
     } cases[] = {
-        {"map", put_into_map, 3},       {"diagnostics", collect_diagnostics, 2},
-        {"frames", push_frames, 2},     {"secrets and MACs", make_hmac, 2},
+        {"map", put_into_map, 3},      {"diagnostics", collect_diagnostics, 2},
+        {"frames", push_frames, 2},    {"secrets and MACs", make_hmac, 2},
         {"an update", read_update, 8}, {"text", print_and_read, 10},
     };
 
