@@ -51,6 +51,28 @@ static bool is_first_label_equal(struct name a, struct name b)
            memcmp(a.octets, b.octets, 1u + a.octets[0]) == 0;
 }
 
+/* W-8: a dot, a blank, a control octet or one over 0x7e is written by nobody who means
+ * a host; what has one is reached by the rule that spells it, never by a star. */
+static bool is_first_label_plain(struct name name)
+{
+    for (size_t i = 1; i <= name.octets[0]; i++) {
+        if (name.octets[i] <= 0x20 || name.octets[i] > 0x7e || name.octets[i] == '.')
+            return false;
+    }
+    return true;
+}
+
+/* Whether name is one plain label or, with is_subtree, several of them, and suffix. */
+static bool is_under(struct name name, struct name suffix, bool is_subtree)
+{
+    do {
+        if (name_is_root(name) || !is_first_label_plain(name))
+            return false;
+        name = name_parent(name);
+    } while (is_subtree && name.len > suffix.len);
+    return name_equal(name, suffix);
+}
+
 /* Label by label from the left up to the rightmost star; that one takes one label, or
  * with is_subtree one or more, and what stands behind it is plain. */
 static bool is_pattern_match(const struct acl_right *right, struct name name)
@@ -60,16 +82,14 @@ static bool is_pattern_match(const struct acl_right *right, struct name name)
     for (uint64_t stars = right->stars; stars > 1; stars >>= 1) {
         if (name_is_root(name))
             return false;
-        if ((stars & 1) == 0 && !is_first_label_equal(pattern, name))
+        bool is_star = (stars & 1) != 0;
+        if (is_star ? !is_first_label_plain(name)
+                    : !is_first_label_equal(pattern, name))
             return false;
         pattern = name_parent(pattern);
         name = name_parent(name);
     }
-    if (name_is_root(name))
-        return false;
-    struct name suffix = name_parent(pattern);
-    struct name rest = name_parent(name);
-    return right->is_subtree ? name_is_within(rest, suffix) : name_equal(rest, suffix);
+    return is_under(name, name_parent(pattern), right->is_subtree);
 }
 
 bool acl_is_closed_to_patterns(struct name name)
