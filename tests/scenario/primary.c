@@ -191,23 +191,93 @@ static void apply_item(struct primary *primary, const struct update_item *item)
     fail_msg("a prerequisite among the updates");
 }
 
-static bool is_outside(struct name owner, const void *zone)
+/* Some rule of the primary's own, as max-records-per-type is: all is rolled back. */
+static bool is_broken(const struct primary *primary, const struct update *update)
 {
-    return !name_is_within(owner, *(const struct name *)zone);
+    if (primary->broken == NULL)
+        return false;
+    struct name_buf broken = named(primary->broken);
+    for (size_t i = update->prereqs; i < update->count; i++) {
+        if (update->items[i].op == UPDATE_ADD &&
+            name_equal(update->items[i].owner, name_of(&broken)))
+            return true;
+    }
+    return false;
+}
+
+/* RFC 2136 2.4 and 2.5; what a well-made message cannot have is UNDECIDED. */
+static enum update_op op_of(const struct wire_rr *rr, bool is_prereq)
+{
+    bool is_any = rr->type == TYPE_ANY;
+
+    if (is_prereq)
+        return is_any ? UPDATE_PREREQ_ANY : UPDATE_PREREQ;
+    switch (rr->class) {
+    case CLASS_IN:
+        return UPDATE_ADD;
+    case CLASS_NONE:
+        return UPDATE_DELETE;
+    case CLASS_ANY:
+        return is_any ? UPDATE_DELETE_NAME : UPDATE_DELETE_RRSET;
+    }
+    return UPDATE_UNDECIDED;
+}
+
+static void read_section(struct primary *primary, const struct wire_msg *msg,
+                         enum wire_section section, struct update *update)
+{
+    size_t at = msg->section_at[section];
+
+    for (unsigned i = 0; i < msg->header.counts[section]; i++) {
+        struct update_item *item = &update->items[update->count++];
+        struct wire_rr rr;
+        struct name_buf owner;
+        wire_next(msg, section, &at, &rr);
+        wire_owner(msg, &rr, &owner);
+        *item = (struct update_item){
+            .op = op_of(&rr, section == SECTION_PREREQUISITE),
+            .type = rr.type,
+            .class = rr.class,
+            .ttl = rr.ttl,
+            .owner = name_copy(&primary->arena, name_of(&owner)),
+            .rdata = {msg->octets + rr.rdata_at, rr.rdata_len},
+        };
+        assert_non_null(item->owner.octets);
+        assert_true(name_is_within(item->owner, update->zone));
+        assert_int_not_equal(item->op, UPDATE_UNDECIDED);
+        if (item->op != UPDATE_ADD)
+            assert_int_equal(rr.ttl, 0);
+        if (rr.class == CLASS_ANY)
+            assert_int_equal(rr.rdata_len, 0);
+    }
+}
+
+/* A merged message is longer than update_read_items lets a client's be. */
+static void read_update(struct primary *primary, const struct wire_msg *msg,
+                        struct update *update)
+{
+    size_t prereqs = msg->header.counts[SECTION_PREREQUISITE];
+    size_t count = prereqs + msg->header.counts[SECTION_UPDATE];
+
+    assert_int_equal(update_read_zone(msg, &primary->arena, update), RES_OK);
+    assert_int_equal(update->zone_class, CLASS_IN);
+    update->items = arena_array(&primary->arena, count + 1, sizeof(*update->items));
+    assert_non_null(update->items);
+    update->prereqs = prereqs;
+    update->count = 0;
+    read_section(primary, msg, SECTION_PREREQUISITE, update);
+    read_section(primary, msg, SECTION_UPDATE, update);
 }
 
 static enum rcode do_update(struct primary *primary, const struct wire_msg *msg,
                             const struct order *order)
 {
     struct update update;
-    size_t index;
 
-    assert_int_equal(update_read_zone(msg, &primary->arena, &update), RES_OK);
-    assert_int_equal(update.zone_class, CLASS_IN);
-    assert_int_equal(update_read_items(msg, &primary->arena, is_outside, &update.zone,
-                                       &update, &index),
-                     REASON_PERMITTED);
+    read_update(primary, msg, &update);
     enum rcode rcode = judge_prereqs(primary, &update);
+    if (rcode == RCODE_NOERROR && is_broken(primary, &update))
+        rcode = RCODE_SERVFAIL;
     if (order->trick == TRICK_RCODE)
         rcode = order->rcode;
     bool is_applied = rcode == RCODE_NOERROR && order->trick != TRICK_DEAF;
@@ -427,6 +497,7 @@ void primary_receive(struct primary *primary, enum txn_link link, const uint8_t 
     enum kind kind = kind_of(&msg, question.type);
     struct order order = take_order(primary, kind);
     primary->received[kind]++;
+    primary->longest = len > primary->longest ? len : primary->longest;
     answer(primary, &msg, name_of(&name), question.type, &order, &w);
     sign_reply(primary, &w, order.trick, msg.header.id, &mac, now);
     arena_reset(&primary->arena);

@@ -70,8 +70,8 @@ struct primary_rr {
     uint8_t rdata[600];
 };
 
-#define PRIMARY_RRS     256
-#define PRIMARY_ORDERS  16
+#define PRIMARY_RRS     1024
+#define PRIMARY_ORDERS  64
 #define PRIMARY_LETTERS 64
 
 struct primary {
@@ -85,6 +85,8 @@ struct primary {
     struct letter letters[PRIMARY_LETTERS];
     size_t letter_count;
     unsigned received[4]; /* messages of a kind */
+    size_t longest;       /* octets of one */
+    const char *broken;   /* an update that adds there fails with SERVFAIL; or NULL */
     /* Told of each update, before it is applied. */
     void (*on_update)(void *arg, const struct update *update, bool is_applied);
     void *arg;

@@ -19,11 +19,11 @@ const char site_acl[] = "profile whole\n"
                         "host mx1.duckcorp.org\n"
                         "    acme  mx1.duckcorp.org www.duckcorp.org\n"
                         "    acme  bare.duckcorp.org bent.duckcorp.org\n"
-                        "    whole h1.dyn.duckcorp.org\n"
+                        "    whole h1.dyn.duckcorp.org shared.dyn.duckcorp.org\n"
                         "    signer h1.dyn.duckcorp.org\n"
                         "host mx2.duckcorp.org\n"
                         "    acme  mx2.duckcorp.org\n"
-                        "    whole h2.dyn.duckcorp.org\n"
+                        "    whole h2.dyn.duckcorp.org shared.dyn.duckcorp.org\n"
                         "host far.duckcorp.org\n"
                         "    from  198.51.100.0/24\n"
                         "    acme  far.duckcorp.org\n";
@@ -44,6 +44,9 @@ static const char profiles[] = "profile acme\n"
         host, name ".dyn.duckcorp.org", name ".dyn.duckcorp.org", type, 3600           \
     }
 
+/* Zones of their own where a scenario wants many. */
+#define CROWD(n) NATIVE("mx1.duckcorp.org", "_acme-challenge.h1.z" #n, "TXT")
+
 static const struct site_right rights[] = {
     ACME("mx1.duckcorp.org", "mx1"),
     ACME("mx1.duckcorp.org", "www"),
@@ -55,7 +58,31 @@ static const struct site_right rights[] = {
     ACME("mx2.duckcorp.org", "mx2"),
     NATIVE("mx2.duckcorp.org", "h2", "A"),
     NATIVE("mx2.duckcorp.org", "h2", "TXT"),
+    NATIVE("mx1.duckcorp.org", "shared", "A"),
+    NATIVE("mx1.duckcorp.org", "shared", "TXT"),
+    NATIVE("mx2.duckcorp.org", "shared", "A"),
+    NATIVE("mx2.duckcorp.org", "shared", "TXT"),
     ACME("far.duckcorp.org", "far"),
+    CROWD(1),
+    CROWD(2),
+    CROWD(3),
+    CROWD(4),
+    CROWD(5),
+    CROWD(6),
+    CROWD(7),
+    CROWD(8),
+    CROWD(9),
+    CROWD(10),
+    CROWD(11),
+    CROWD(12),
+    CROWD(13),
+    CROWD(14),
+    CROWD(15),
+    CROWD(16),
+    CROWD(17),
+    CROWD(18),
+    CROWD(19),
+    CROWD(20),
 };
 
 const struct site_right *site_right_of(const char *key, const char *owner,

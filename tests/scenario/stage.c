@@ -6,162 +6,10 @@
 #include <stdlib.h>
 
 #include "ask.h"
-#include "dns/type.h"
+#include "watch.h"
 
 #define PAPER_OCTETS (4 * 1024 * 1024)
 #define STEPS_MAX    100000 /* of one stage_advance: more is a busy loop */
-#define START_MONO   (1000 * SECOND)
-
-/* With TSIGATE_TRACE set, what happens is told as it does. */
-static void PRINTF(2, 3) trace(const struct stage *stage, const char *format, ...)
-{
-    va_list args;
-
-    if (!stage->is_traced)
-        return;
-    printf("%10.6f ", (double)(stage->now.mono_us - START_MONO) / (double)SECOND);
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    printf("\n");
-}
-
-/* ---- what must always hold ---- */
-
-static bool is_effect(const struct effect *effect, const struct update_item *item)
-{
-    return effect->op == item->op && effect->type == item->type &&
-           name_equal(name_of(&effect->target), item->owner) &&
-           effect->rdata_len == item->rdata.len &&
-           (item->rdata.len == 0 ||
-            memcmp(effect->rdata, item->rdata.octets, item->rdata.len) == 0) &&
-           item->ttl <= effect->ttl_max;
-}
-
-/* Whether the items start with all that the message asked for (I2). */
-static bool is_whole(const struct ask *ask, const struct update_item *items,
-                     size_t count)
-{
-    if (ask->original != ask || !ask->is_authorised || ask->effect_count == 0 ||
-        ask->effect_count > count)
-        return false;
-    for (size_t i = 0; i < ask->effect_count; i++) {
-        if (!is_effect(&ask->effects[i], &items[i]))
-            return false;
-    }
-    return true;
-}
-
-/* The message whose items these are; the earliest that was not applied yet. */
-static struct ask *author_of(const struct stage *stage, const struct update_item *items,
-                             size_t count)
-{
-    struct ask *applied = NULL;
-
-    for (size_t i = 0; i < stage->ask_count; i++) {
-        struct ask *ask = stage->asks[i];
-        if (!is_whole(ask, items, count))
-            continue;
-        if (ask->applied == 0)
-            return ask;
-        applied = ask;
-    }
-    return applied;
-}
-
-static void describe(const struct update_item *item, char *text, size_t capacity)
-{
-    char owner[NAME_TEXT_OCTETS], type[TYPE_TEXT_OCTETS];
-
-    snprintf(text, capacity, "%s %s %s ttl %u", update_op_name(item->op),
-             name_to_text(item->owner, owner), type_format(item->type, type),
-             item->ttl);
-}
-
-/* I1, I2, I4. */
-static void watch_update(void *arg, const struct update *update, bool is_applied)
-{
-    struct stage *stage = arg;
-    size_t at = update->prereqs;
-
-    while (at < update->count) {
-        struct ask *ask = author_of(stage, &update->items[at], update->count - at);
-        char text[NAME_TEXT_OCTETS + 64];
-        if (ask == NULL) {
-            describe(&update->items[at], text, sizeof(text));
-            fail_msg("I1: the primary was sent what nobody may write: %s", text);
-        }
-        if (is_applied && ask->applied++ > 0)
-            fail_msg("I4: message %04x was executed twice", ask->id);
-        trace(stage, "primary %s %04x", is_applied ? "applies" : "gets", ask->id);
-        at += ask->effect_count;
-    }
-}
-
-static void hex_of(const struct tsig_mac *mac, char *text)
-{
-    for (unsigned i = 0; i < mac->len; i++)
-        snprintf(text + 2 * i, 3, "%02x", mac->octets[i]);
-}
-
-/* The last line that holds all of the words, in the paper's first len octets; NULL:
- * none. */
-static const char *find_line(const struct paper *paper, size_t len,
-                             const char *const *words, size_t count)
-{
-    static char line[65536];
-    const char *found = NULL;
-
-    for (size_t at = 0; at < len;) {
-        const char *end = memchr(paper->chars + at, '\n', len - at);
-        size_t line_len = (size_t)(end - (paper->chars + at));
-        bool has_all = true;
-        assert_non_null(end);
-        assert_true(line_len < sizeof(line));
-        for (size_t i = 0; i < count && has_all; i++)
-            has_all =
-                memmem(paper->chars + at, line_len, words[i], strlen(words[i])) != NULL;
-        if (has_all) {
-            memcpy(line, paper->chars + at, line_len);
-            line[line_len] = '\0';
-            found = line;
-        }
-        at += line_len + 1;
-    }
-    return found;
-}
-
-/* I3, I8. */
-static void watch_noerror(struct stage *stage, const struct ask *ask)
-{
-    char mac[2 * LIMIT_MAC_OCTETS + 1];
-    const struct paper *paper = &stage->paper;
-    const char *const words[] = {mac, "\"rcode\":\"NOERROR\"",
-                                 "\"verdict\":\"permitted\""};
-
-    hex_of(&ask->mac, mac);
-    if (find_line(paper, stage->has_no_audit_rule ? paper->len : paper->synced_len,
-                  words, COUNT_OF(words)) == NULL)
-        fail_msg("I8: NOERROR to %04x and no line of it on disk", ask->id);
-    if (ask->original->effect_count > 0 && ask->original->applied != 1)
-        fail_msg("I3: NOERROR to %04x, applied %u times", ask->id,
-                 ask->original->applied);
-}
-
-static void watch_reply(struct stage *stage, const struct ask *ask, size_t len)
-{
-    if (ask->replies > 1)
-        fail_msg("I7: a second reply to %04x", ask->id);
-    if (ask->client.transport == TRANSPORT_UDP) {
-        size_t limit =
-            ask->msg.has_opt ? LIMIT_UDP_REPLY_OCTETS : LIMIT_UDP_PLAIN_OCTETS;
-        assert_true(len <= limit);
-        if (!ask->is_signed && len > ask->len)
-            fail_msg("I7: %zu octets to who sent %zu", len, ask->len);
-    }
-    if (ask->is_update && ask->rcode == RCODE_NOERROR)
-        watch_noerror(stage, ask);
-}
 
 /* ---- ports ---- */
 
@@ -255,7 +103,7 @@ static enum result audit_write(void *arg, const uint8_t *line, size_t len)
     size_t unresolved, torn;
     struct log_chain chain;
 
-    if (paper->write_fails)
+    if (paper->write_fails || (paper->fails_at > 0 && --paper->fails_at == 0))
         return RES_EIO;
     for (int i = 0; i < 32; i++)
         snprintf(prev + 2 * i, 3, "%02x", paper->prev[i]);
@@ -277,6 +125,7 @@ static void audit_sync(void *arg, uint64_t token)
     struct stage *stage = arg;
     struct paper *paper = &stage->paper;
 
+    paper->syncs_asked++;
     assert_true(paper->sync_count < STAGE_SYNCS);
     if (paper->sync_count > 0)
         assert_true(token > paper->syncs[paper->sync_count - 1].token);
@@ -494,6 +343,11 @@ static int64_t number_after(const char *text, const char *name)
     return at == NULL ? -1 : strtoll(at + strlen(key), NULL, 10);
 }
 
+uint32_t stage_batch(struct stage *stage, const struct ask *ask)
+{
+    return (uint32_t)number_after(stage_line(stage, ask, "result"), "batch");
+}
+
 int64_t stage_counter(struct stage *stage, const char *name)
 {
     return number_after(status_of(stage), name);
@@ -505,8 +359,8 @@ const char *stage_line(struct stage *stage, const struct ask *ask, const char *e
     const char *const words[] = {head, mac};
 
     snprintf(head, sizeof(head), "{\"event\":\"%s\"", event);
-    hex_of(&ask->mac, mac);
-    const char *line = find_line(&stage->paper, stage->paper.len, words, 2);
+    watch_hex(&ask->mac, mac);
+    const char *line = watch_find_line(&stage->paper, stage->paper.len, words, 2);
     return line == NULL ? "" : line;
 }
 

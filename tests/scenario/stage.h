@@ -81,7 +81,8 @@ struct ask {
     struct ask *original; /* of a copy: the message that it repeats; else itself */
     struct effect effects[ASK_EFFECTS];
     size_t effect_count;
-    unsigned applied; /* how often, at the primary; of the original */
+    unsigned applied;    /* how often, at the primary; of the original */
+    unsigned applied_at; /* the how manieth application of all; 0: none yet */
 
     struct txn_opened opened;
     unsigned replies;
@@ -99,8 +100,9 @@ struct ask {
 
 /* ---- the stage ---- */
 
-#define STAGE_ASKS  128
-#define STAGE_SYNCS 64
+#define STAGE_ASKS     256
+#define STAGE_SYNCS    64
+#define STAGE_MESSAGES 1024
 
 /* The file that the audit goes to. */
 struct paper {
@@ -108,6 +110,8 @@ struct paper {
     size_t len;
     size_t synced_len;
     bool write_fails, sync_fails;
+    unsigned fails_at; /* the how manieth line from now, and no other; 0: none */
+    unsigned syncs_asked;
     int64_t sync_delay_us;
     struct {
         uint64_t token;
@@ -142,7 +146,11 @@ struct stage {
     bool has_no_audit_rule; /* audit.sync is off */
     bool is_traced;         /* TSIGATE_TRACE is set in the environment */
     unsigned sent;
-    char log[2048]; /* the last line */
+    unsigned requests[STAGE_MESSAGES]; /* in each update that the primary was sent */
+    size_t message_count;
+    unsigned applications;
+    void (*on_applied)(const struct ask *ask); /* NULL: nobody is told */
+    char log[2048];                            /* the last line */
 };
 
 /* A site whose primary is there, with the CNAMEs of mx1, www, mx2 and far in place, and
@@ -172,6 +180,9 @@ void stage_cut(struct stage *stage, enum txn_link link, int64_t us);
 int64_t stage_counter(struct stage *stage, const char *name);
 /* The last audit line about the message, of that event; "" when there is none. */
 const char *stage_line(struct stage *stage, const struct ask *ask, const char *event);
+
+/* How many requests shared the message to the primary, as its result line says. */
+uint32_t stage_batch(struct stage *stage, const struct ask *ask);
 
 /* A different dns-01 token for each number, quoted. */
 const char *token(unsigned n);

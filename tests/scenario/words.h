@@ -13,6 +13,8 @@
 #define ORIGINAL2 "_acme-challenge.mx2.duckcorp.org"
 #define TARGET2   "_acme-challenge.mx2._kage.duckcorp.org"
 #define NATIVE    "h1.dyn.duckcorp.org"
+#define NATIVE2   "h2.dyn.duckcorp.org"
+#define SHARED    "shared.dyn.duckcorp.org" /* mx1's and mx2's */
 #define DYN       "dyn.duckcorp.org"
 #define STATIC    "duckcorp.org"
 
@@ -34,6 +36,33 @@ static inline struct ask *add_native(struct stage *stage, unsigned n)
 {
     return stage_ask(
         stage, &(struct wish){.key = MX1, .zone = DYN, .items = {ADD(NATIVE, n)}});
+}
+
+static inline struct ask *add_at(struct stage *stage, const char *key, const char *name,
+                                 unsigned n)
+{
+    return stage_ask(stage,
+                     &(struct wish){.key = key, .zone = DYN, .items = {ADD(name, n)}});
+}
+
+/* The primary answers its next update after us; it is applied unless rcode says
+ * otherwise. */
+static inline void expect_slow(struct stage *stage, int64_t us, enum rcode rcode)
+{
+    primary_expect(
+        &stage->primary,
+        (struct order){.kind = KIND_UPDATE,
+                       .trick = rcode == RCODE_NOERROR ? TRICK_SLOW : TRICK_RCODE,
+                       .rcode = rcode,
+                       .delay_us = us});
+}
+
+/* For us the primary is busy with one request in DYN: what comes for that zone waits.
+ */
+static inline struct ask *occupy(struct stage *stage, int64_t us)
+{
+    expect_slow(stage, us, RCODE_NOERROR);
+    return add_at(stage, MX1, NATIVE, 999);
 }
 
 #endif
