@@ -405,6 +405,13 @@ static void log_primary_refused(struct txns *txns, struct name zone, enum rcode 
         name_to_text(zone, text), rcode_name(rcode));
 }
 
+/* F-4: where more zones wait than may be in flight, each gets its turn. */
+static void to_the_end(struct txns *txns, struct zone_queue *queue)
+{
+    TAILQ_REMOVE(&txns->queues, queue, entry);
+    TAILQ_INSERT_TAIL(&txns->queues, queue, entry);
+}
+
 void batch_on_answer(struct txns *txns, struct batch *batch, const struct wire_msg *msg,
                      struct txn_now now)
 {
@@ -420,6 +427,7 @@ void batch_on_answer(struct txns *txns, struct batch *batch, const struct wire_m
     while ((txn = batch_take(batch)) != NULL)
         settle_member(txns, txn, msg, now);
     soa_expire(txns, zone, now);
+    to_the_end(txns, batch->queue);
     batch_end(txns, batch);
     /* The next message leaves from batch_pump, which our callers end with. */
 }

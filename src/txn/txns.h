@@ -224,7 +224,7 @@ struct txns {
 
     struct link links[LINKS];
     struct map queue_by_zone;
-    struct zone_queue_list queues;
+    struct zone_queue_list queues; /* whose last message is longest ago comes first */
     size_t zones_in_flight;
 
     struct map principals;
