@@ -50,6 +50,11 @@ _Static_assert(LIMIT_HEADER_OCTETS + LIMIT_TSIG_RR_OCTETS + 11 <=
                    LIMIT_UDP_PLAIN_OCTETS,
                "header, TSIG and OPT must fit a plain datagram");
 
+_Static_assert(LIMIT_HEADER_OCTETS + LIMIT_NAME_OCTETS + 4 + LIMIT_BATCH_OCTETS +
+                       LIMIT_TSIG_RR_OCTETS <=
+                   LIMIT_MESSAGE_OCTETS,
+               "a merged message, its zone section and TSIG must fit a TCP frame");
+
 /* RFC 2181 8: a TTL has 31 bits. */
 #define LIMIT_TTL_S 2147483647
 

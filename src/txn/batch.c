@@ -2,7 +2,10 @@
  * The queue of each dynamic zone and the message in flight to it. Rules D4, F-4, F-5,
  * U-6, U-11 to U-13, C-9, T-22.
  *
- * A batch carries one request today; gather() is where more will join it.
+ * Group commit: whoever waits when a message may leave shares it, in order of arrival.
+ * What is in flight and what waits never change places: a message that failed as a
+ * whole goes back to the head of the queue. So the zone goes through the same states as
+ * if each request had travelled alone.
  */
 #include "txn/txns.h"
 
@@ -214,10 +217,8 @@ static void gather(struct batch *batch)
 static void write_intents(struct txns *txns, struct batch *batch, struct txn_now now)
 {
     struct txn *txn = TAILQ_FIRST(&batch->txns);
-    uint32_t count = batch->count;
     while (txn != NULL) {
         struct txn *next = TAILQ_NEXT(txn, queue);
-        txn->batch_size = count;
         if (!txn->has_intent && journal_write(txns, txn, LOG_INTENT, now) != RES_OK) {
             TAILQ_REMOVE(&batch->txns, txn, queue);
             txn->batch = NULL;
@@ -249,21 +250,32 @@ static struct txn *batch_take(struct batch *batch)
     return txn;
 }
 
+/* Only a request that travels alone can be: gather sees to the others. */
+static bool is_too_long(const struct writer *w)
+{
+    return w->failed || w->len + LIMIT_TSIG_RR_OCTETS > LIMIT_MESSAGE_OCTETS;
+}
+
 static void send_batch(struct txns *txns, struct batch *batch, struct txn_now now)
 {
     struct writer w = write_message(txns, batch);
     struct snapshot *snapshot = TAILQ_FIRST(&batch->txns)->snapshot;
-    enum result res = exchange_send(txns, LINK_UPDATE, EXCHANGE_UPDATE, snapshot,
-                                    name_of(&batch->queue->name), TYPE_SOA, &w, now,
-                                    &batch->exchange);
+    struct exchange *exchange;
+    struct txn *txn;
+    enum result res =
+        exchange_send(txns, LINK_UPDATE, EXCHANGE_UPDATE, snapshot,
+                      name_of(&batch->queue->name), TYPE_SOA, &w, now, &exchange);
     if (res == RES_OK) {
-        batch->exchange->owner.batch = batch;
+        exchange->owner.batch = batch;
+        TAILQ_FOREACH(txn, &batch->txns, queue)
+        {
+            txn->batch_size = batch->count;
+        }
         return;
     }
-    struct txn *txn;
     while ((txn = batch_take(batch)) != NULL)
         refuse_unsent(txns, txn,
-                      res == RES_EMEM ? REASON_TOO_MANY_RECORDS
+                      is_too_long(&w) ? REASON_TOO_MANY_RECORDS
                                       : REASON_PRIMARY_UNREACHABLE,
                       now);
     batch_end(txns, batch);
@@ -275,10 +287,10 @@ static void start_batch(struct txns *txns, struct zone_queue *queue, struct txn_
     if (batch == NULL)
         return; /* they wait on, up to their deadline */
     batch->queue = queue;
+    batch->most = UINT32_MAX;
     TAILQ_INIT(&batch->txns);
     queue->in_flight = batch;
     txns->zones_in_flight++;
-    batch->most = UINT32_MAX;
     gather(batch);
     write_intents(txns, batch, now);
     if (batch->count == 0)
@@ -298,6 +310,12 @@ static void refuse_waiting(struct txns *txns, struct zone_queue *queue,
     }
 }
 
+static bool may_send(const struct txns *txns, const struct zone_queue *queue)
+{
+    return txns->links[LINK_UPDATE].state == LINK_UP && queue->in_flight == NULL &&
+           queue->waiting_count > 0 && txns->zones_in_flight < TXN_ZONES_IN_FLIGHT;
+}
+
 void batch_pump(struct txns *txns, struct txn_now now)
 {
     struct zone_queue *queue;
@@ -305,13 +323,11 @@ void batch_pump(struct txns *txns, struct txn_now now)
     {
         if (txns->links[LINK_UPDATE].state == LINK_DOWN)
             refuse_waiting(txns, queue, now);
-        while (txns->links[LINK_UPDATE].state == LINK_UP && queue->in_flight == NULL &&
-               txns->zones_in_flight < TXN_ZONES_IN_FLIGHT &&
-               queue->waiting_count > 0) {
-            size_t before = queue->waiting_count;
+        /* A message that cannot be sent makes room for the next one at once. */
+        size_t before = SIZE_MAX;
+        while (may_send(txns, queue) && queue->waiting_count < before) {
+            before = queue->waiting_count;
             start_batch(txns, queue, now);
-            if (queue->waiting_count == before)
-                break;
         }
     }
 }
@@ -347,14 +363,9 @@ static enum reason judge_rcode(const struct txn *txn, enum rcode rcode)
     return REASON_PRIMARY_REFUSED;
 }
 
-static void settle_member(struct txns *txns, struct txn *txn,
-                          const struct wire_msg *msg, struct txn_now now)
+static void settle_member(struct txns *txns, struct txn *txn, enum rcode rcode,
+                          struct txn_now now)
 {
-    if (msg == NULL) {
-        txn_refuse(txns, txn, REASON_OUTCOME_UNKNOWN, now);
-        return;
-    }
-    enum rcode rcode = (enum rcode)msg->header.rcode;
     enum reason reason = judge_rcode(txn, rcode);
     txn->has_primary_rcode = true;
     txn->primary_rcode = rcode;
@@ -364,31 +375,43 @@ static void settle_member(struct txns *txns, struct txn *txn,
         txn_refuse(txns, txn, reason, now); /* its own RCODE: NOERROR where permitted */
 }
 
+/* Answered already, so not tried again. That it was not applied is all that is known:
+ * the RCODE may be another one's. */
+static void settle_untried(struct txns *txns, struct txn *txn, enum rcode rcode,
+                           struct txn_now now)
+{
+    txn->has_primary_rcode = true;
+    txn->primary_rcode = rcode;
+    txn_refuse(txns, txn, REASON_PRIMARY_FAILED, now);
+}
+
 /* D4: not applied as a whole, and one of several is to blame. Who still waits goes back
- * to the head of the queue, in order, and shares the next message with half as many. */
-static void split(struct txns *txns, struct batch *batch, const struct wire_msg *msg,
+ * to the head of the queue, in order, and shares the next message with half as many:
+ * for n requests with one culprit that makes about 2 log2 n messages. */
+static void split(struct txns *txns, struct batch *batch, enum rcode rcode,
                   struct txn_now now)
 {
     struct zone_queue *queue = batch->queue;
-    uint32_t half = (batch->count + 1) / 2;
+    struct txn_list again = TAILQ_HEAD_INITIALIZER(again);
     struct txn *txn;
-    while ((txn = TAILQ_LAST(&batch->txns, txn_list)) != NULL) {
-        TAILQ_REMOVE(&batch->txns, txn, queue);
-        txn->batch = NULL;
+    while ((txn = batch_take(batch)) != NULL) {
         if (txn->state == TXN_LATE) {
-            settle_member(txns, txn, msg, now); /* answered already: not tried again */
+            settle_untried(txns, txn, rcode, now);
             continue;
         }
-        txn->merge_limit = half;
+        txn->merge_limit = (batch->count + 1) / 2;
+        txn->batch_size = 0;
         txn_set_state(txn, TXN_QUEUED);
-        TAILQ_INSERT_HEAD(&queue->waiting, txn, queue);
+        TAILQ_INSERT_TAIL(&again, txn, queue);
         queue->waiting_count++;
     }
+    TAILQ_CONCAT(&again, &queue->waiting, queue);
+    TAILQ_CONCAT(&queue->waiting, &again, queue);
 }
 
 /* RFC 2136 3.5: these say that nothing was applied, and one request can have caused
  * them. */
-static bool is_one_to_blame(enum rcode rcode)
+static bool blames_one(enum rcode rcode)
 {
     return rcode == RCODE_NXRRSET || rcode == RCODE_YXRRSET ||
            rcode == RCODE_NXDOMAIN || rcode == RCODE_YXDOMAIN ||
@@ -412,21 +435,30 @@ static void to_the_end(struct txns *txns, struct zone_queue *queue)
     TAILQ_INSERT_TAIL(&txns->queues, queue, entry);
 }
 
+/* A verified answer. */
+static void settle_batch(struct txns *txns, struct batch *batch, enum rcode rcode,
+                         struct txn_now now)
+{
+    struct txn *txn;
+    if (judge_rcode(TAILQ_FIRST(&batch->txns), rcode) == REASON_PRIMARY_REFUSED)
+        log_primary_refused(txns, name_of(&batch->queue->name), rcode);
+    if (batch->count > 1 && blames_one(rcode)) {
+        split(txns, batch, rcode, now);
+        return;
+    }
+    while ((txn = batch_take(batch)) != NULL)
+        settle_member(txns, txn, rcode, now);
+}
+
 void batch_on_answer(struct txns *txns, struct batch *batch, const struct wire_msg *msg,
                      struct txn_now now)
 {
-    struct name zone = name_of(&batch->queue->name);
     struct txn *txn;
-    if (msg != NULL &&
-        judge_rcode(TAILQ_FIRST(&batch->txns), (enum rcode)msg->header.rcode) ==
-            REASON_PRIMARY_REFUSED)
-        log_primary_refused(txns, zone, (enum rcode)msg->header.rcode);
-    if (msg != NULL && batch->count > 1 &&
-        is_one_to_blame((enum rcode)msg->header.rcode))
-        split(txns, batch, msg, now);
+    if (msg != NULL)
+        settle_batch(txns, batch, (enum rcode)msg->header.rcode, now);
     while ((txn = batch_take(batch)) != NULL)
-        settle_member(txns, txn, msg, now);
-    soa_expire(txns, zone, now);
+        txn_refuse(txns, txn, REASON_OUTCOME_UNKNOWN, now);
+    soa_expire(txns, name_of(&batch->queue->name), now);
     to_the_end(txns, batch->queue);
     batch_end(txns, batch);
     /* The next message leaves from batch_pump, which our callers end with. */

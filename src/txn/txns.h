@@ -86,8 +86,8 @@ struct txn {
     enum rcode rcode; /* of the answer; the reason is plan.reason */
     bool has_primary_rcode;
     enum rcode primary_rcode;
-    uint32_t batch_size;
-    uint32_t merge_limit; /* requests that may share its message (D4) */
+    uint32_t batch_size;  /* requests in its message to the primary; 0: none was sent */
+    uint32_t merge_limit; /* requests that may share its next one (D4) */
     bool has_intent;      /* its intent line is in the audit */
 };
 
@@ -145,11 +145,9 @@ struct batch_load {
 struct batch {
     struct zone_queue *queue;
     struct txn_list txns;
-    uint32_t count;
-    uint32_t
-        most; /* requests that may share it: the least merge_limit of its members */
+    uint32_t count; /* of those who shared it when it left */
+    uint32_t most;  /* that may: the least merge_limit of its members */
     struct batch_load load;
-    struct exchange *exchange;
 };
 
 struct zone_queue {

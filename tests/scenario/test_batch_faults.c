@@ -282,6 +282,35 @@ static void test_silent_primary(void **state)
     assert_int_equal(stage.message_count, 3);
 }
 
+/* A merged message fails when some of it has been answered already: those are not tried
+ * again, and nobody says what their own fault was. The others are, and land. */
+static void test_late_failure(void **state)
+{
+    static const enum rcode rcodes[] = {RCODE_SERVFAIL, RCODE_YXRRSET};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rcodes); i++) {
+        occupy(&stage, SECOND);
+        struct ask *early[2] = {add_native(&stage, 1), add_native(&stage, 2)};
+        stage_advance(&stage, 900 * MS);
+        struct ask *in_time[2] = {add_native(&stage, 3), add_native(&stage, 4)};
+        expect_slow(&stage, 1700 * MS, rcodes[i]);
+        stage_advance(&stage, 2 * SECOND);
+        for (unsigned j = 0; j < 2; j++) {
+            expect_reply(early[j], RCODE_SERVFAIL, "outcome-unknown");
+            expect_audit(&stage, early[j], "late", "failed", "primary-failed");
+            assert_non_null(strstr(stage_line(&stage, early[j], "late"),
+                                   i == 0 ? "\"primary_rcode\":\"SERVFAIL\""
+                                          : "\"primary_rcode\":\"YXRRSET\""));
+            expect_reply(stage_repeat(&stage, early[j], false), RCODE_SERVFAIL, NULL);
+            assert_int_equal(early[j]->applied, 0);
+            expect_reply(in_time[j], RCODE_NOERROR, "");
+        }
+        assert_true(in_time[0]->applied_at < in_time[1]->applied_at);
+        stage_advance(&stage, SECOND);
+    }
+}
+
 /* ---- who waits again ---- */
 
 /* The group has failed once and its first half is in flight for us; the others wait. */
@@ -293,6 +322,25 @@ static void halve_group(int64_t us)
     stage_advance(&stage, MS);
     assert_int_equal(stage.message_count, 3);
     assert_int_equal(stage.requests[2], GROUP / 2);
+}
+
+/* F-5, T-19: the last verified word about them is "not applied": a retry may run. */
+static void test_deadline_of_who_waits_again(void **state)
+{
+    (void)state;
+    halve_group(3 * SECOND);
+    stage_advance(&stage, 2500 * MS);
+    for (unsigned i = 0; i < GROUP; i++)
+        expect_reply(group[i], RCODE_SERVFAIL,
+                     i < GROUP / 2 ? "outcome-unknown" : "primary-unreachable");
+    assert_int_equal(stage_counter(&stage, "transactions"), 1 + GROUP / 2);
+    assert_int_equal(stage_batch(&stage, group[GROUP - 1]), 0);
+    struct ask *retry = stage_repeat(&stage, group[GROUP - 1], false);
+    stage_advance(&stage, SECOND);
+    expect_reply(retry, RCODE_NOERROR, "");
+    assert_int_equal(group[GROUP - 1]->applied, 1);
+    assert_int_equal(group[GROUP - 2]->applied, 0);
+    assert_int_equal(stage_counter(&stage, "late_answers"), GROUP / 2);
 }
 
 /* F-6 */
@@ -346,6 +394,26 @@ static void test_reload(void **state)
 }
 
 /* ---- the audit ---- */
+
+/* I8: no intent, no update; the others go. It was not sent, so a retry may run. */
+static void test_intent_that_cannot_be_written(void **state)
+{
+    (void)state;
+    gather_group(MS);
+    stage.paper.fails_at = 1 + 3; /* the first one's result; the third of the group */
+    stage_advance(&stage, MS);
+    for (unsigned i = 0; i < GROUP; i++) {
+        if (i == 2)
+            continue;
+        expect_reply(group[i], RCODE_NOERROR, "");
+        assert_int_equal(stage_batch(&stage, group[i]), GROUP - 1);
+    }
+    expect_reply(group[2], RCODE_SERVFAIL, "audit-unavailable");
+    assert_int_equal(stage_batch(&stage, group[2]), 0);
+    assert_int_equal(group[2]->applied, 0);
+    assert_int_equal(stage.requests[1], GROUP - 1);
+    expect_reply(stage_repeat(&stage, group[2], false), RCODE_NOERROR, "");
+}
 
 static void test_no_intent_can_be_written(void **state)
 {
@@ -403,9 +471,12 @@ int main(void)
         CASE(test_cut_in_flight),
         CASE(test_late_answer),
         CASE(test_silent_primary),
+        CASE(test_late_failure),
+        CASE(test_deadline_of_who_waits_again),
         CASE(test_link_down_while_they_wait_again),
         CASE(test_cut_while_they_wait_again),
         CASE(test_reload),
+        CASE(test_intent_that_cannot_be_written),
         CASE(test_no_intent_can_be_written),
         CASE(test_result_that_cannot_be_written),
         CASE(test_sync_that_fails),
