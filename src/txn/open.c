@@ -116,6 +116,13 @@ void txn_repeat(struct txns *txns, struct txn *txn, struct txn_now now)
         txns->ports.send_client(txns->ports.arg, &client, txns->out, 0);
 }
 
+static void take_place(struct txn *txn, struct principal *host)
+{
+    txn->host = host;
+    host->waiting++;
+    TAILQ_INSERT_TAIL(&host->open, txn, of_host);
+}
+
 /* I9: whether one more of the host may wait; it is counted already. */
 static bool has_place(const struct txns *txns, const struct principal *host)
 {
@@ -154,7 +161,7 @@ void txn_looked_up(struct txns *txns, struct txn *txn, struct txn_now now)
 {
     plan_settle(&txn->plan);
     if (txn->plan.action == PLAN_FORWARD)
-        batch_enqueue(txns, txn, now);
+        order_forward(txns, txn, now);
     else
         txn_refuse(txns, txn, txn->plan.reason, now);
 }
@@ -181,8 +188,7 @@ static void admit_read(struct txns *txns, struct txn *txn, struct txn_now now)
         txn_refuse(txns, txn, REASON_UNDECIDED, now);
         return;
     }
-    txn->host = host;
-    host->waiting++;
+    take_place(txn, host);
     if (has_place(txns, host)) {
         read_start(txns, txn, now);
         return;
@@ -204,7 +210,7 @@ static void follow_plan(struct txns *txns, struct txn *txn, struct txn_now now)
         lookup_start(txns, txn, now);
         return;
     case PLAN_FORWARD:
-        batch_enqueue(txns, txn, now);
+        order_forward(txns, txn, now);
         return;
     case PLAN_SOA:
         answer_soa(txns, txn, now);
@@ -241,8 +247,7 @@ static enum txn_fate open_update(struct txns *txns, struct txn *txn,
         txns, key->credential != NULL ? key->credential->host->name : key->name);
     if (host == NULL)
         return answer_unaudited(txns, txn, REASON_UNDECIDED, RCODE_SERVFAIL, now);
-    txn->host = host;
-    host->waiting++;
+    take_place(txn, host);
     const struct txn_entry *entry =
         txn_table_find(txns->table, &txn->verified.full_mac);
     if (entry != NULL)

@@ -16,6 +16,7 @@ struct principal *principal_of(struct txns *txns, struct name name)
     principal = calloc(1, sizeof *principal);
     if (principal == NULL)
         return NULL;
+    TAILQ_INIT(&principal->open);
     principal->name.len = name.len;
     memcpy(principal->name.octets, name.octets, name.len);
     if (map_put(&txns->principals, principal->name.octets, name.len, principal) !=
