@@ -315,6 +315,7 @@ struct ask *stage_ask(struct stage *stage, const struct wish *wish)
 
 struct ask *stage_repeat(struct stage *stage, const struct ask *ask, bool same_client)
 {
+    ask->original->is_repeated = true;
     return deliver(stage, ask_copy(ask, (unsigned)stage->ask_count, same_client));
 }
 
