@@ -24,6 +24,8 @@ static const struct command commands[] = {
      "every host, key and grant that reaches a name"},
     {"rights", rights_main, "tsigate rights [--json] [-c FILE] [HOST]",
      "all rights, one a line"},
+    {"cnames", cnames_main, "tsigate cnames [--check] [--json] [-c FILE]",
+     "the CNAME lines that the static zones need"},
     {"test", test_main, "tsigate test [--acl FILE...] [--json] [-c FILE] FILE.eval...",
      "run decision tables"},
     {"status", status_main, "tsigate status [--json] [-c FILE]",

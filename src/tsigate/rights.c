@@ -18,30 +18,6 @@ static const char *page_text(struct tool *tool, const struct writer *w)
     return w->len == 0 ? "-" : text != NULL ? text : "?";
 }
 
-/* As the ACL would spell it: pattern labels as stars, a '*' that is meant as such \042.
- */
-static const char *owner_text(struct tool *tool, const struct acl_right *right)
-{
-    uint8_t octets[PART_OCTETS];
-    struct writer w = writer_of(octets, sizeof octets);
-    struct name rest = right->owner;
-    for (unsigned i = 0; !name_is_root(rest); i++, rest = name_parent(rest)) {
-        bool is_star = i < 64 && (right->stars >> i & 1) != 0;
-        bool is_last_star = i >= 63 || right->stars >> (i + 1) == 0;
-        uint8_t label[LIMIT_LABEL_OCTETS + 2] = {0};
-        char text[NAME_TEXT_OCTETS];
-        memcpy(label, rest.octets, rest.octets[0] + 1U);
-        name_to_text((struct name){label, (uint8_t)(label[0] + 2)}, text);
-        if (is_star)
-            writer_string(&w, right->is_subtree && is_last_star ? "**" : "*");
-        else
-            writer_string(&w, strcmp(text, "*") == 0 ? "\\042" : text);
-        if (!name_is_root(name_parent(rest)))
-            writer_u8(&w, '.');
-    }
-    return page_text(tool, &w);
-}
-
 static const char *ops_text(struct tool *tool, const struct acl_terms *terms)
 {
     uint8_t octets[PART_OCTETS];
@@ -163,7 +139,7 @@ static const char *row_line(struct tool *tool, const struct acl_right *right,
     const struct acl_terms *terms = right->grant->terms;
     return arena_printf(&tool->arena, "%s\t%s\t%s\t%s\t%s\t%s\t%s",
                         tool_name_text(tool, right->host->name),
-                        owner_text(tool, right), tool_type_text(tool, type),
+                        tool_owner_text(tool, right), tool_type_text(tool, type),
                         ops_text(tool, terms), ttl_text(tool, terms),
                         check_text(tool, terms), from_text(tool, right->host));
 }
@@ -208,7 +184,7 @@ static void write_right_json(struct tool *tool, const struct right_row *row,
     const struct acl_terms *terms = right->grant->terms;
     json_object_open(json, NULL);
     json_string(json, "host", tool_name_text(tool, right->host->name));
-    json_string(json, "owner", owner_text(tool, right));
+    json_string(json, "owner", tool_owner_text(tool, right));
     json_string(json, "type", tool_type_text(tool, row->type));
     json_array_open(json, "operations");
     for (enum update_op op = UPDATE_ADD; op < UPDATE_OPS; op++) {
@@ -317,7 +293,7 @@ static void write_found(struct who_can *who, const struct acl_right *right)
     if (right->host->from != NULL)
         writer_printf(w, "  from   %s\n", from_text(tool, right->host));
     writer_printf(w, "  grant  %s  (%s %s)\n", place_text(tool, &right->grant->place),
-                  right->grant->profile->name, owner_text(tool, right));
+                  right->grant->profile->name, tool_owner_text(tool, right));
     writer_printf(w, "  may    %s  %s  ttl %s", types_text(tool, terms),
                   ops_text(tool, terms), ttl_text(tool, terms));
     if (terms->check.kind != ACL_CHECK_ANY)
@@ -345,7 +321,7 @@ static void write_found_json(struct who_can *who, const struct acl_right *right)
     write_keys_json(who, right->host);
     json_string(json, "from",
                 right->host->from != NULL ? from_text(tool, right->host) : NULL);
-    json_string(json, "owner", owner_text(tool, right));
+    json_string(json, "owner", tool_owner_text(tool, right));
     json_string(json, "types", types_text(tool, terms));
     json_string(json, "operations", ops_text(tool, terms));
     json_string(json, "ttl", ttl_text(tool, terms));

@@ -90,7 +90,7 @@ def tool(*words):
 
 # ---- help and usage ------------------------------------------------------------------
 
-COMMANDS = ["check", "explain", "who-can", "rights", "test", "status", "reload"]
+COMMANDS = ["check", "explain", "who-can", "rights", "cnames", "test", "status", "reload"]
 
 
 def test_help():
@@ -118,7 +118,7 @@ def test_help_of_a_command(command):
     ["explain", "--ttl", "2147483648", "a", "add", "b", "TXT"],
     ["explain", "--from", "somewhere", "a", "add", "b", "TXT"],
     ["who-can"], ["who-can", "a", "TXT", "b"], ["rights", "a", "b"], ["test"],
-    ["status", "now"], ["help", "nothing"],
+    ["status", "now"], ["cnames", "mx1"], ["help", "nothing"],
 ], ids=" ".join)
 def test_usage(words):
     done = tool(*words)
