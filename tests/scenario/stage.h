@@ -155,6 +155,7 @@ struct stage {
     size_t message_count;
     unsigned applications;
     unsigned forwarded;
+    void (*on_core)(bool is_inside); /* told when the core begins and ends to run */
     void (*on_applied)(const struct ask *ask); /* NULL: nobody is told */
     char log[2048];                            /* the last line */
 };
