@@ -183,7 +183,7 @@ static void answer_soa(struct txns *txns, struct txn *txn, struct txn_now now)
  * update: else one host's questions would fill the memory, and all places of others. */
 static void admit_read(struct txns *txns, struct txn *txn, struct txn_now now)
 {
-    struct principal *host = principal_of(txns, txn->plan.host->name);
+    struct principal *host = principal_of(txns, txn->plan.host);
     if (host == NULL) {
         txn_refuse(txns, txn, REASON_UNDECIDED, now);
         return;
@@ -243,8 +243,8 @@ static enum txn_fate open_update(struct txns *txns, struct txn *txn,
     enum reason reason = judge_time(txns, txn, now);
     if (reason != REASON_PERMITTED)
         return answer_unaudited(txns, txn, reason, outcome_of(reason)->rcode, now);
-    struct principal *host = principal_of(
-        txns, key->credential != NULL ? key->credential->host->name : key->name);
+    struct principal *host =
+        principal_of(txns, key->credential != NULL ? key->credential->host : NULL);
     if (host == NULL)
         return answer_unaudited(txns, txn, REASON_UNDECIDED, RCODE_SERVFAIL, now);
     take_place(txn, host);

@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct principal *principal_of(struct txns *txns, struct name name)
+struct principal *principal_of(struct txns *txns, const struct acl_host *host)
 {
+    if (host == NULL)
+        return &txns->hostless;
+    const struct name name = host->name;
     struct principal *principal = map_get(&txns->principals, name.octets, name.len);
     if (principal != NULL)
         return principal;

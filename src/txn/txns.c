@@ -21,6 +21,7 @@ static void init_lists(struct txns *txns)
     TAILQ_INIT(&txns->queues);
     TAILQ_INIT(&txns->soas);
     TAILQ_INIT(&txns->cnames);
+    TAILQ_INIT(&txns->hostless.open);
     map_init(&txns->queue_by_zone);
     map_init(&txns->principals);
     map_init(&txns->keys);

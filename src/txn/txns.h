@@ -164,9 +164,9 @@ TAILQ_HEAD(zone_queue_list, zone_queue);
 
 /* ---- what is remembered ---- */
 
-/* A host, or a key that has none, as far as requests go; outlives reloads. */
+/* A host as far as requests go; outlives reloads. */
 struct principal {
-    struct name_buf name;
+    struct name_buf name; /* len 0: all keys without a host together */
     struct bucket bucket;
     struct txn_list open;  /* its requests that wait for an answer, by arrival */
     uint32_t waiting;      /* how many these are (R-4, R-5); of queries those that the
@@ -231,6 +231,9 @@ struct txns {
     size_t zones_in_flight;
 
     struct map principals;
+    /* A key without a host may do nothing, so all of them share one; under its own name
+     * such a key could use up what belongs to a host of that name. */
+    struct principal hostless;
     struct map keys;
     struct map soa_by_zone;
     struct soa_list soas;
@@ -313,8 +316,9 @@ void journal_log_refused(struct txns *txns, const struct gate_inquiry *inquiry,
 
 /* ---- principal.c ---- */
 
-/* NULL: no memory. */
-struct principal *principal_of(struct txns *txns, struct name name) MUST_CHECK NONNULL;
+/* host NULL: that of keys without one. NULL: no memory. */
+struct principal *principal_of(struct txns *txns,
+                               const struct acl_host *host) MUST_CHECK NONNULL_AT(1);
 void principal_note_key(struct txns *txns, struct name key_name,
                         struct txn_now now) NONNULL;
 /* After a reload: drops hosts and keys that are configured no more and owe nothing. */
