@@ -106,6 +106,10 @@ void txns_set_snapshot(struct txns *txns, struct snapshot *snapshot, struct txn_
     snapshot_release(&before);
     lookup_forget(txns);
     principals_purge(txns);
+    if (txn_table_resize(txns->table, snapshot->settings.limits.transactions) != RES_OK)
+        journal_log(txns, LEVEL_WARNING,
+                    "event=table-not-resized why=\"no memory: limits.transactions "
+                    "stays what it was\"");
     soa_set_zones(txns, now);
 }
 
