@@ -235,6 +235,8 @@ struct txns {
     int64_t start_real_us;
     bool has_start_rule;     /* T-20 */
     int64_t highest_real_us; /* T-21 */
+    int64_t horizon_us; /* what was signed before may be forgotten: a larger max_fudge
+                           came later (I4) */
     bool is_clock_told;
     int64_t suppressed_us;    /* monotonic: when the next `suppressed` lines are due */
     struct bucket log_bucket; /* lines that peers cause */

@@ -143,7 +143,7 @@ static void sign(struct ask *ask, const struct wish *wish, int64_t now_s,
     const struct tsig_params params = {
         .key_name = name_of(&key),
         .time_signed_s = (uint64_t)(now_s - wish->signed_ago_s),
-        .fudge_s = ASK_FUDGE_S,
+        .fudge_s = wish->fudge_s != 0 ? wish->fudge_s : ASK_FUDGE_S,
         .original_id = ask->id,
     };
 

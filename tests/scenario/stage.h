@@ -50,6 +50,7 @@ struct wish {
     bool is_tcp;
     uint16_t edns;
     int64_t signed_ago_s;
+    uint16_t fudge_s; /* 0: 300 */
     bool has_bad_mac;
     bool has_unknown_key; /* signed, under a name that nobody knows */
 };

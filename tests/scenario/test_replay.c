@@ -84,6 +84,39 @@ static void test_replay_until_the_window_closes(void **state)
     assert_int_equal(primary_has(&stage.primary, NATIVE, "TXT", NULL), 0);
 }
 
+static void wide_window(struct settings *settings)
+{
+    settings->max_fudge_s = 3600;
+}
+
+/* A reload that widens the window opens it for no request that is forgotten already. */
+static void test_replay_into_a_wider_window(void **state)
+{
+    (void)state;
+    struct ask *ask = stage_ask(&stage, &(struct wish){.key = MX1,
+                                                       .zone = DYN,
+                                                       .fudge_s = 3600,
+                                                       .items = {ADD(NATIVE, 1)}});
+    expect_reply(ask, RCODE_NOERROR, "");
+    stage_advance(&stage, 400 * SECOND);
+    struct ask *recent = stage_ask(&stage, &(struct wish){.key = MX1,
+                                                          .zone = DYN,
+                                                          .fudge_s = 3600,
+                                                          .items = {ADD(NATIVE, 2)}});
+    expect_reply(recent, RCODE_NOERROR, "");
+    stage_reload(&stage, site_acl, wide_window);
+    expect_reply(stage_repeat(&stage, ask, false), RCODE_NOTAUTH, NULL);
+    expect_reply(stage_repeat(&stage, recent, false), RCODE_NOERROR, "");
+    stage_advance(&stage, 1000 * SECOND);
+    expect_reply(stage_ask(&stage, &(struct wish){.key = MX1,
+                                                  .zone = DYN,
+                                                  .signed_ago_s = 900,
+                                                  .fudge_s = 3600,
+                                                  .items = {ADD(NATIVE, 3)}}),
+                 RCODE_NOERROR, "");
+    assert_int_equal(ask->applied, 1);
+}
+
 /* Signed as far ahead as the window allows: it is remembered for as long as it could
  * be replayed. */
 static void test_replay_from_the_future(void **state)
@@ -331,6 +364,7 @@ int main(void)
         CASE(test_retransmission),
         CASE(test_recorded_rcode),
         CASE(test_replay_until_the_window_closes),
+        CASE(test_replay_into_a_wider_window),
         CASE(test_replay_from_the_future),
         CASE(test_signed_anew_is_new),
         CASE(test_copies_in_flight),
