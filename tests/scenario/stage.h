@@ -53,6 +53,7 @@ struct wish {
     uint16_t fudge_s; /* 0: 300 */
     bool has_bad_mac;
     bool has_unknown_key; /* signed, under a name that nobody knows */
+    uint32_t noise;       /* seed of what is changed on the way; 0: nothing */
 };
 
 #define ASK_OCTETS  4096
