@@ -105,6 +105,7 @@ static enum exit_code privileges_failed(void)
 
 static enum exit_code run(struct daemon *daemon, const struct privs *privs)
 {
+    privs_harden(); /* before there is a secret in memory */
     if (privs_assume(privs) != RES_OK)
         return privileges_failed();
     enum result loaded = daemon_load(daemon);
@@ -112,7 +113,8 @@ static enum exit_code run(struct daemon *daemon, const struct privs *privs)
         return privileges_failed();
     if (loaded != RES_OK)
         return EXIT_CONFIG;
-    privs_harden(daemon_settings(daemon)->limits.tcp_connections + SPARE_DESCRIPTORS);
+    privs_raise_descriptors(daemon_settings(daemon)->limits.tcp_connections +
+                            SPARE_DESCRIPTORS);
     if (daemon_bind(daemon) != RES_OK)
         return EXIT_OUTSIDE;
     if (privs_drop(privs) != RES_OK)

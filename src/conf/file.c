@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,9 +15,20 @@
 #include "base/limits.h"
 #include "base/map.h"
 
-static struct place place_of(struct place place, const char *path)
+/* The path stands in the message unless the place is the file itself. */
+static void PRINTF(5, 6)
+    complain(struct diags *diags, struct place place, const char *path, const char *id,
+             const char *format, ...)
 {
-    return place.file != NULL ? place : (struct place){.file = path};
+    char text[LIMIT_LINE_OCTETS];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (place.file != NULL)
+        diags_error(diags, place, id, "%s: %s", path, text);
+    else
+        diags_error(diags, (struct place){.file = path}, id, "%s", text);
 }
 
 /* Without O_NONBLOCK a FIFO would hold the program up before fstat can refuse it. */
@@ -24,10 +37,11 @@ static enum result open_file(const char *path, struct place place, struct diags 
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, out_stat) != 0) {
-        diags_error(diags, place, errno == ENOENT ? "file-missing" : "file-unreadable",
-                    "%s: %s", path, strerror(errno));
+        complain(diags, place, path,
+                 errno == ENOENT ? "file-missing" : "file-unreadable", "%s",
+                 strerror(errno));
     } else if (!S_ISREG(out_stat->st_mode)) {
-        diags_error(diags, place, "file-not-regular", "%s: not a regular file", path);
+        complain(diags, place, path, "file-not-regular", "not a regular file");
     } else {
         *out_fd = fd;
         return RES_OK;
@@ -70,10 +84,9 @@ static enum result read_text(int fd, size_t size, const char *path, struct place
         return RES_OK;
     }
     if (len < 0) {
-        diags_error(diags, place, "file-unreadable", "%s: %s", path, strerror(errno));
+        complain(diags, place, path, "file-unreadable", "%s", strerror(errno));
     } else {
-        diags_error(diags, place, "file-unreadable", "%s: it grew while it was read",
-                    path);
+        complain(diags, place, path, "file-unreadable", "it grew while it was read");
     }
     out->len = size + 1;
     file_text_free(out);
@@ -86,18 +99,18 @@ static enum result check_secrecy(const struct stat *stat, uid_t owner, const cha
 {
     enum result result = RES_OK;
     if (stat->st_uid != 0 && stat->st_uid != owner) {
-        diags_error(diags, place, "file-owner",
-                    "%s: it belongs to uid %lu, who could change the keys: chown it to "
-                    "root or uid %lu",
-                    path, (unsigned long)stat->st_uid, (unsigned long)owner);
+        complain(diags, place, path, "file-owner",
+                 "it belongs to uid %lu, who could change the keys: chown it to "
+                 "root or uid %lu",
+                 (unsigned long)stat->st_uid, (unsigned long)owner);
         result = RES_EMISMATCH;
     }
     if ((stat->st_mode & (S_IWGRP | S_IWOTH | S_IROTH)) != 0) {
-        diags_error(diags, place, "file-mode",
-                    "%s: mode %04o lets others %s: chmod g-w,o-rwx it", path,
-                    (unsigned)(stat->st_mode & 07777),
-                    (stat->st_mode & S_IROTH) != 0 ? "read the secrets"
-                                                   : "write the keys");
+        complain(diags, place, path, "file-mode",
+                 "mode %04o lets others %s: chmod g-w,o-rwx it",
+                 (unsigned)(stat->st_mode & 07777),
+                 (stat->st_mode & S_IROTH) != 0 ? "read the secrets"
+                                                : "write the keys");
         result = RES_EMISMATCH;
     }
     return result;
@@ -114,7 +127,7 @@ struct reading {
 
 static enum result read_file(const struct reading *reading, struct file_text *out)
 {
-    struct place place = place_of(reading->place, reading->path);
+    struct place place = reading->place;
     struct stat stat;
     int fd = -1;
     *out = (struct file_text){.path = reading->path};
@@ -126,9 +139,9 @@ static enum result read_file(const struct reading *reading, struct file_text *ou
             check_secrecy(&stat, reading->owner, reading->path, place, reading->diags);
     }
     if (result == RES_OK && (uintmax_t)stat.st_size > reading->limit) {
-        diags_error(reading->diags, place, "file-too-large",
-                    "%s: %jd octets; the limit is %zu", reading->path,
-                    (intmax_t)stat.st_size, reading->limit);
+        complain(reading->diags, place, reading->path, "file-too-large",
+                 "%jd octets; the limit is %zu", (intmax_t)stat.st_size,
+                 reading->limit);
         result = RES_ERANGE;
     }
     if (result == RES_OK) {

@@ -51,6 +51,7 @@ struct digest_input {
     uint16_t error;
     const uint8_t *other;
     uint16_t other_len;
+    bool has_timers_only; /* RFC 8945 5.3.1: a further message of one reply */
 };
 
 /* The prior MAC and the header as it was signed: our ID and ARCOUNT stand on the wire.
@@ -71,6 +72,11 @@ static void write_head(struct writer *w, const struct digest_input *input)
 static void write_variables(struct writer *w, const struct digest_input *input,
                             struct name algorithm)
 {
+    if (input->has_timers_only) {
+        writer_u48(w, input->time_signed_s);
+        writer_u16(w, input->fudge_s);
+        return;
+    }
     writer_octets(w, input->key_name.octets, input->key_name.len);
     writer_u16(w, CLASS_ANY);
     writer_u32(w, 0);
@@ -102,7 +108,7 @@ static enum result compute_mac(struct hmac *hmac, const struct digest_input *inp
                        input->message_len - LIMIT_HEADER_OCTETS);
     if (res == RES_OK)
         res = hmac_add(hmac, variables.octets, variables.len);
-    if (res == RES_OK)
+    if (res == RES_OK && !input->has_timers_only)
         res = hmac_add(hmac, input->other, input->other_len);
     if (res == RES_OK)
         res = hmac_finish(hmac, out->octets);
@@ -134,16 +140,10 @@ static bool is_in_window(int64_t now_s, uint64_t time_signed_s, uint16_t fudge_s
                              : signed_s - now_s <= window_s;
 }
 
-/*
- * The order is a matter of security (RFC 8945 5.2): judging the time before the MAC is
- * what CVE-2017-3142 and CVE-2017-11104 lived on, and BADTIME and BADTRUNC are signed,
- * so nothing unverified may reach them (I5).
- */
-enum reason tsig_verify(const struct wire_msg *msg, const struct tsig *tsig,
-                        struct hmac *hmac, const struct tsig_mac *prior, int64_t now_s,
-                        uint16_t max_fudge_s, struct tsig_mac *full_mac)
+static struct digest_input input_of(const struct wire_msg *msg, const struct tsig *tsig,
+                                    const struct tsig_mac *prior)
 {
-    const struct digest_input input = {
+    return (struct digest_input){
         .prior = prior,
         .message = msg->octets,
         .message_len = msg->tsig.at,
@@ -156,10 +156,20 @@ enum reason tsig_verify(const struct wire_msg *msg, const struct tsig *tsig,
         .other = tsig->other,
         .other_len = tsig->other_len,
     };
+}
 
+/*
+ * The order is a matter of security (RFC 8945 5.2): judging the time before the MAC is
+ * what CVE-2017-3142 and CVE-2017-11104 lived on, and BADTIME and BADTRUNC are signed,
+ * so nothing unverified may reach them (I5).
+ */
+static enum reason verify(const struct digest_input *input, const struct tsig *tsig,
+                          struct hmac *hmac, int64_t now_s, uint16_t max_fudge_s,
+                          struct tsig_mac *full_mac)
+{
     if (!is_legal_mac_len(tsig->mac_len, hmac_algorithm_len(hmac_algorithm_of(hmac))))
         return REASON_MESSAGE_MALFORMED;
-    if (compute_mac(hmac, &input, full_mac) != RES_OK)
+    if (compute_mac(hmac, input, full_mac) != RES_OK)
         return REASON_UNDECIDED;
     if (!octets_equal_ct(full_mac->octets, tsig->mac, tsig->mac_len))
         return REASON_MAC_BAD;
@@ -168,6 +178,24 @@ enum reason tsig_verify(const struct wire_msg *msg, const struct tsig *tsig,
     if (tsig->mac_len < full_mac->len)
         return REASON_MAC_TRUNCATED;
     return REASON_PERMITTED;
+}
+
+enum reason tsig_verify(const struct wire_msg *msg, const struct tsig *tsig,
+                        struct hmac *hmac, const struct tsig_mac *prior, int64_t now_s,
+                        uint16_t max_fudge_s, struct tsig_mac *full_mac)
+{
+    const struct digest_input input = input_of(msg, tsig, prior);
+    return verify(&input, tsig, hmac, now_s, max_fudge_s, full_mac);
+}
+
+enum reason tsig_verify_next(const struct wire_msg *msg, const struct tsig *tsig,
+                             struct hmac *hmac, const struct tsig_mac *prior,
+                             int64_t now_s, uint16_t max_fudge_s,
+                             struct tsig_mac *full_mac)
+{
+    struct digest_input input = input_of(msg, tsig, prior);
+    input.has_timers_only = true;
+    return verify(&input, tsig, hmac, now_s, max_fudge_s, full_mac);
 }
 
 /* Other Data: the server's time, or nothing. */

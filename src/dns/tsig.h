@@ -57,6 +57,16 @@ enum reason tsig_verify(const struct wire_msg *msg, const struct tsig *tsig,
                         uint16_t max_fudge_s, struct tsig_mac *full_mac) MUST_CHECK
     NONNULL_AT(1, 2, 3, 7);
 
+/*
+ * The same for the second and every further message of a reply that has several (a zone
+ * transfer): prior is the MAC of the message before, and of the variables only the
+ * timers are digested (RFC 8945 5.3.1). Every message has to be signed.
+ */
+enum reason tsig_verify_next(const struct wire_msg *msg, const struct tsig *tsig,
+                             struct hmac *hmac, const struct tsig_mac *prior,
+                             int64_t now_s, uint16_t max_fudge_s,
+                             struct tsig_mac *full_mac) MUST_CHECK NONNULL;
+
 /* What goes into a TSIG that we write. */
 struct tsig_params {
     struct name key_name;

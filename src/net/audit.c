@@ -14,9 +14,13 @@
 #include "net/logger.h"
 #include "txn/log.h"
 
+/* Room taken at once, ahead of what is written. */
+#define RESERVE_OCTETS (256 * 1024)
+
 struct audit {
     int fd;
     off_t size;     /* where the last whole line ends */
+    off_t reserved; /* up to here the disk has room for us */
     bool is_broken; /* the last write failed; said once */
     uv_loop_t *loop;
     struct txns *txns;
@@ -47,6 +51,36 @@ static enum result write_all(int fd, const uint8_t *octets, size_t len)
     return RES_OK;
 }
 
+static bool reserve_octets(const struct audit *audit, size_t len)
+{
+    return fallocate(audit->fd, FALLOC_FL_KEEP_SIZE, audit->size, (off_t)len) == 0;
+}
+
+/* A full disk shall tell before half a line is written: where the file is append-only,
+ * as L-4 advises, nobody could cut that off again before the next start. A file system
+ * that cannot reserve is taken at write(2)'s word. */
+static enum result reserve(struct audit *audit, size_t len)
+{
+    if (audit->size + (off_t)len <= audit->reserved)
+        return RES_OK;
+    if (reserve_octets(audit, len + RESERVE_OCTETS))
+        len += RESERVE_OCTETS;
+    else if (!reserve_octets(audit, len))
+        return errno == ENOSPC || errno == EDQUOT ? RES_EIO : RES_OK;
+    audit->reserved = audit->size + (off_t)len;
+    return RES_OK;
+}
+
+/* Back to the last whole line, where there is something behind it. */
+static enum result cut_back(const struct audit *audit)
+{
+    struct stat status;
+
+    if (fstat(audit->fd, &status) == 0 && status.st_size == audit->size)
+        return RES_OK;
+    return ftruncate(audit->fd, audit->size) == 0 ? RES_OK : RES_EIO;
+}
+
 /* While the file cannot be cut back to its last whole line nothing is appended: half a
  * line and a whole one would make one that nobody can read. */
 static enum result fail_write(struct audit *audit)
@@ -56,7 +90,7 @@ static enum result fail_write(struct audit *audit)
     if (!audit->is_broken)
         logger_printf(LEVEL_ERROR, "audit log: cannot write: %s", strerror(error));
     audit->is_broken = true;
-    if (ftruncate(audit->fd, audit->size) != 0)
+    if (cut_back(audit) != RES_OK)
         logger_printf(LEVEL_ERROR, "audit log: cannot cut off half a line: %s",
                       strerror(errno));
     return RES_EIO;
@@ -64,9 +98,9 @@ static enum result fail_write(struct audit *audit)
 
 enum result audit_write(struct audit *audit, const uint8_t *line, size_t len)
 {
-    if (audit->is_broken && ftruncate(audit->fd, audit->size) != 0)
+    if (audit->is_broken && cut_back(audit) != RES_OK)
         return RES_EIO;
-    if (write_all(audit->fd, line, len) != RES_OK)
+    if (reserve(audit, len) != RES_OK || write_all(audit->fd, line, len) != RES_OK)
         return fail_write(audit);
     audit->size += (off_t)len;
     if (audit->is_broken)

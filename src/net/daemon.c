@@ -25,7 +25,9 @@
 
 /* F-5 answers everybody within 2.5 s; then the answers have to leave. */
 #define DRAIN_MS 4000
-#define SIGNALS  3
+/* How long clients wait at most for the zones' SOA records to come from the primary. */
+#define WARM_MS 1000
+#define SIGNALS 3
 
 struct reload {
     uv_work_t work;
@@ -50,9 +52,12 @@ struct daemon {
     uv_prepare_t prepare;
     uv_timer_t wake;
     int64_t wake_us; /* what wake is set to; 0: to nothing */
+    uv_timer_t warm;
     uv_timer_t drain;
     uv_signal_t signals[SIGNALS];
+    bool is_listening;
     bool is_draining;
+    enum result result; /* of the run */
 
     struct txns *txns;
     struct listen_udp *udp;
@@ -371,6 +376,43 @@ static void set_wake(struct daemon *daemon)
     (void)uv_timer_start(&daemon->wake, on_wake, left_ms, 0);
 }
 
+static void say_ready(const struct daemon *daemon)
+{
+    char line[2048];
+    struct writer w = writer_of((uint8_t *)line, sizeof(line) - 1);
+    char text[ADDR_TEXT_OCTETS];
+
+    writer_printf(&w, "ready, version %s, generation %llu, listening on",
+                  PACKAGE_VERSION, (unsigned long long)daemon->snapshot->generation);
+    for (size_t i = 0; i < daemon->running.listen_count; i++)
+        writer_printf(&w, " %s", addr_format_port(&daemon->running.listen[i], text));
+    line[w.len] = '\0';
+    logger_write(LEVEL_NOTICE, line);
+    notify_state("READY=1");
+}
+
+/* Once the zones are known, so that nobody who asks right after a restart hears
+ * SERVFAIL; or when that takes too long. */
+static void start_listening(struct daemon *daemon)
+{
+    daemon->is_listening = true;
+    (void)uv_timer_stop(&daemon->warm);
+    daemon->result = listen_udp_start(daemon->udp, &daemon->loop, daemon->txns);
+    if (daemon->result == RES_OK)
+        daemon->result = listen_tcp_start(daemon->tcp, &daemon->loop, daemon->txns);
+    if (daemon->result == RES_OK) {
+        say_ready(daemon);
+        return;
+    }
+    logger_printf(LEVEL_ERROR, "cannot listen: %s", strerror(errno));
+    uv_stop(&daemon->loop);
+}
+
+static void on_warm_over(uv_timer_t *timer)
+{
+    start_listening(timer->data);
+}
+
 /* Before the loop sleeps, whatever has happened: replies leave, connections go on, the
  * one timer is set. */
 static void on_prepare(uv_prepare_t *prepare)
@@ -380,6 +422,8 @@ static void on_prepare(uv_prepare_t *prepare)
     listen_tcp_resume(daemon->tcp);
     listen_udp_flush(daemon->udp);
     set_wake(daemon);
+    if (!daemon->is_listening && !daemon->is_draining && txns_is_warm(daemon->txns))
+        start_listening(daemon);
     if (daemon->is_draining && txns_is_idle(daemon->txns) &&
         listen_tcp_count(daemon->tcp) == 0)
         uv_stop(&daemon->loop);
@@ -402,6 +446,7 @@ static void start_drain(struct daemon *daemon, int signal)
     logger_printf(LEVEL_NOTICE, "%s: ending", strsignal(signal));
     notify_state("STOPPING=1");
     daemon->is_draining = true;
+    (void)uv_timer_stop(&daemon->warm);
     txns_drain(daemon->txns);
     listen_udp_stop(daemon->udp);
     listen_tcp_drain(daemon->tcp);
@@ -441,10 +486,13 @@ static enum result init_loop(struct daemon *daemon)
         return RES_EIO;
     daemon->has_loop = true;
     (void)uv_timer_init(&daemon->loop, &daemon->wake); /* these only set fields */
+    (void)uv_timer_init(&daemon->loop, &daemon->warm);
     (void)uv_timer_init(&daemon->loop, &daemon->drain);
     (void)uv_prepare_init(&daemon->loop, &daemon->prepare);
-    daemon->wake.data = daemon->drain.data = daemon->prepare.data = daemon;
+    daemon->wake.data = daemon->warm.data = daemon->drain.data = daemon;
+    daemon->prepare.data = daemon;
     (void)uv_prepare_start(&daemon->prepare, on_prepare);
+    (void)uv_timer_start(&daemon->warm, on_warm_over, WARM_MS, 0);
     return init_signals(daemon) == 0 ? RES_OK : RES_EIO;
 }
 
@@ -457,26 +505,7 @@ static enum result start_parts(struct daemon *daemon)
         res = upstream_start(daemon->upstream, &daemon->loop, daemon->txns);
     if (res == RES_OK)
         res = control_start(daemon->control, &daemon->loop);
-    if (res == RES_OK)
-        res = listen_udp_start(daemon->udp, &daemon->loop, daemon->txns);
-    if (res == RES_OK)
-        res = listen_tcp_start(daemon->tcp, &daemon->loop, daemon->txns);
     return res;
-}
-
-static void say_ready(const struct daemon *daemon)
-{
-    char line[2048];
-    struct writer w = writer_of((uint8_t *)line, sizeof(line) - 1);
-    char text[ADDR_TEXT_OCTETS];
-
-    writer_printf(&w, "ready, version %s, generation %llu, listening on",
-                  PACKAGE_VERSION, (unsigned long long)daemon->snapshot->generation);
-    for (size_t i = 0; i < daemon->running.listen_count; i++)
-        writer_printf(&w, " %s", addr_format_port(&daemon->running.listen[i], text));
-    line[w.len] = '\0';
-    logger_write(LEVEL_NOTICE, line);
-    notify_state("READY=1");
 }
 
 /* Every handle is closed by whoever owns it, and the loop runs until none is left:
@@ -493,6 +522,7 @@ static void end_loop(struct daemon *daemon)
             uv_close((uv_handle_t *)&daemon->signals[i], NULL);
     uv_close((uv_handle_t *)&daemon->prepare, NULL);
     uv_close((uv_handle_t *)&daemon->wake, NULL);
+    uv_close((uv_handle_t *)&daemon->warm, NULL);
     uv_close((uv_handle_t *)&daemon->drain, NULL);
     (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
 }
@@ -529,20 +559,18 @@ enum result daemon_run(struct daemon *daemon)
         logger_write(LEVEL_ERROR, "no memory for the transaction table");
         return RES_EMEM;
     }
-    enum result res = init_loop(daemon);
-    if (res == RES_OK)
-        res = start_parts(daemon);
-    if (res == RES_OK) {
-        say_ready(daemon);
+    daemon->result = init_loop(daemon);
+    if (daemon->result == RES_OK)
+        daemon->result = start_parts(daemon);
+    if (daemon->result == RES_OK)
         (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
-    } else {
+    else
         logger_printf(LEVEL_ERROR, "cannot start: %s", strerror(errno));
-    }
     if (daemon->has_loop)
         end_loop(daemon);
-    if (res == RES_OK)
+    if (daemon->result == RES_OK)
         logger_write(LEVEL_NOTICE, "ended");
-    return res;
+    return daemon->result;
 }
 
 void daemon_free(struct daemon **daemon)

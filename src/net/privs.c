@@ -27,7 +27,7 @@ static void forbid_dumps(void)
     (void)prctl(PR_SET_DUMPABLE, HAS_ASAN, 0, 0, 0);
 }
 
-static void raise_descriptors(size_t wanted)
+void privs_raise_descriptors(size_t wanted)
 {
     struct rlimit limit;
 
@@ -48,13 +48,12 @@ static void raise_descriptors(size_t wanted)
         wanted, (unsigned long long)hard);
 }
 
-void privs_harden(size_t descriptors)
+void privs_harden(void)
 {
     struct rlimit no_core = {0};
 
     (void)setrlimit(RLIMIT_CORE, &no_core);
     forbid_dumps();
-    raise_descriptors(descriptors);
 }
 
 enum result privs_find(const char *user, struct privs *out)

@@ -24,9 +24,11 @@ struct privs {
     bool is_switching; /* started as root, with a user to become */
 };
 
-/* No core, no ptrace by others, and as many descriptors as wanted, or as the system
- * lets us have (a warning). */
-void privs_harden(size_t descriptors);
+/* No core and no ptrace by others; to be called before there is a secret in memory
+ * (O-4). */
+void privs_harden(void);
+/* As many descriptors as wanted, or as the system lets us have (a warning). */
+void privs_raise_descriptors(size_t wanted);
 /* Looks the user up. user NULL or not started as root: nobody to become. RES_ENOTFOUND.
  */
 enum result privs_find(const char *user, struct privs *out) MUST_CHECK NONNULL_AT(2);

@@ -18,16 +18,6 @@
 /* RFC 8945 10: the recommended window. */
 #define FUDGE_S 300
 
-/* A question, its signature, and the longest answer there is. */
-struct live {
-    struct tool *tool;
-    const struct key *key; /* the gateway's own */
-    uint16_t id;
-    struct tsig_mac request_mac;
-    uint8_t octets[2 + LIMIT_MESSAGE_OCTETS]; /* length, message */
-    size_t len;                               /* of the message */
-};
-
 /* ---- the connection ---- */
 
 static int connect_to(const struct addr *server)
@@ -90,20 +80,20 @@ static bool receive_all(int fd, uint8_t *octets, size_t len)
 
 /* ---- the messages ---- */
 
-static bool write_question(struct live *live, const struct lookup *lookup)
+static bool write_question(struct live *live, struct name name, uint16_t type)
 {
     struct writer w = writer_of(live->octets + 2, LIMIT_MESSAGE_OCTETS);
     if (getrandom(&live->id, sizeof live->id, 0) != sizeof live->id)
         return false;
     build_header(&w, live->id, OPCODE_QUERY << 11);
-    build_question(&w, lookup->original, TYPE_CNAME, CLASS_IN);
+    build_question(&w, name, type, CLASS_IN);
     const struct tsig_params params = {
         .key_name = live->key->name,
         .time_signed_s = (uint64_t)live->tool->now_s,
         .fudge_s = FUDGE_S,
         .original_id = live->id,
     };
-    if (tsig_sign(&w, live->key->hmac, &params, NULL, &live->request_mac) != RES_OK)
+    if (tsig_sign(&w, live->key->hmac, &params, NULL, &live->last_mac) != RES_OK)
         return false;
     live->octets[0] = (uint8_t)(w.len >> 8);
     live->octets[1] = (uint8_t)w.len;
@@ -111,7 +101,8 @@ static bool write_question(struct live *live, const struct lookup *lookup)
     return true;
 }
 
-static bool is_question_ours(const struct wire_msg *msg, const struct lookup *lookup)
+static bool is_question_ours(const struct wire_msg *msg, struct name asked,
+                             uint16_t type)
 {
     if (msg->header.counts[SECTION_ZONE] != 1)
         return false;
@@ -120,16 +111,17 @@ static bool is_question_ours(const struct wire_msg *msg, const struct lookup *lo
     struct name_buf name;
     wire_next(msg, SECTION_ZONE, &at, &rr);
     wire_owner(msg, &rr, &name);
-    return rr.type == TYPE_CNAME && rr.class == CLASS_IN &&
-           name_equal(name_of(&name), lookup->original);
+    return rr.type == type && rr.class == CLASS_IN && name_equal(name_of(&name), asked);
 }
 
-/* F-1, as the daemon has it. NULL: the answer can be trusted; else what is wrong. */
-static const char *verify_answer(const struct live *live, const struct lookup *lookup,
-                                 const struct wire_msg *msg)
+/* F-1, as the daemon has it. NULL: the answer can be trusted; else what is wrong.
+ * is_first: it answers the question; else it goes on where another left off. */
+static const char *verify_answer(struct live *live, const struct wire_msg *msg,
+                                 bool is_first)
 {
     struct tsig tsig;
     struct tsig_mac mac;
+    struct hmac *hmac = live->key->hmac;
     if (msg->header.id != live->id || (msg->header.flags & FLAG_QR) == 0 ||
         msg->header.opcode != OPCODE_QUERY)
         return "not an answer to what was asked";
@@ -141,54 +133,88 @@ static const char *verify_answer(const struct live *live, const struct lookup *l
         return "it has another secret for the gateway's key (BADSIG)";
     if (!name_equal(name_of(&tsig.key_name), live->key->name) ||
         !name_equal(name_of(&tsig.algorithm),
-                    hmac_algorithm_name(hmac_algorithm_of(live->key->hmac))))
+                    hmac_algorithm_name(hmac_algorithm_of(hmac))))
         return "an answer under another key";
-    enum reason reason = tsig_verify(msg, &tsig, live->key->hmac, &live->request_mac,
-                                     live->tool->now_s, FUDGE_S, &mac);
+    enum reason reason = is_first ? tsig_verify(msg, &tsig, hmac, &live->last_mac,
+                                                live->tool->now_s, FUDGE_S, &mac)
+                                  : tsig_verify_next(msg, &tsig, hmac, &live->last_mac,
+                                                     live->tool->now_s, FUDGE_S, &mac);
     if (reason == REASON_TIME_SKEW || tsig.error == TSIG_BADTIME)
         return "the clocks differ too much";
     if (reason != REASON_PERMITTED || tsig.error != 0)
         return "an answer whose signature does not verify";
-    if ((msg->header.flags & FLAG_TC) != 0 || !is_question_ours(msg, lookup))
-        return "an answer to another question";
-    return NULL;
+    live->last_mac = mac;
+    return (msg->header.flags & FLAG_TC) != 0 ? "an answer that was cut" : NULL;
 }
 
-/* NULL, or what went wrong. */
-static const char *ask(struct live *live, int fd, struct lookup *lookup)
+static const char *receive(struct live *live, struct wire_msg *out, bool is_first)
 {
-    struct wire_msg msg;
-    if (!write_question(live, lookup))
-        return "the question cannot be signed";
-    if (!send_all(fd, live->octets, live->len + 2) || !receive_all(fd, live->octets, 2))
+    if (!receive_all(live->fd, live->octets, 2))
         return "no answer";
     live->len = (size_t)live->octets[0] << 8 | live->octets[1];
-    if (!receive_all(fd, live->octets + 2, live->len))
+    if (!receive_all(live->fd, live->octets + 2, live->len))
         return "half an answer";
-    if (wire_walk(live->octets + 2, live->len, false, &msg) != RES_OK)
+    if (wire_walk(live->octets + 2, live->len, false, out) != RES_OK)
         return "an answer that is not well formed";
-    const char *wrong = verify_answer(live, lookup, &msg);
-    if (wrong == NULL)
-        lookup->answer = lookup_read(&msg, lookup, &live->tool->arena);
-    return wrong;
+    return verify_answer(live, out, is_first);
 }
 
-int live_lookup(struct tool *tool, struct lookup *lookups, size_t count)
+/* ---- public ---- */
+
+int live_open(struct tool *tool, struct live **out)
 {
     struct live *live = arena_alloc(&tool->arena, sizeof *live);
+    *out = live;
     if (live == NULL)
         return tool_fail(TOOL_OUTSIDE, "out of memory");
     live->tool = tool;
     live->key = &tool->snapshot->keyring.gateway;
+    live->fd = -1;
     if (live->key->hmac == NULL)
         return tool_fail(TOOL_CONFIG, "the gateway's own key is in no key file");
-    int fd = connect_any(tool);
-    if (fd < 0)
-        return TOOL_OUTSIDE;
+    live->fd = connect_any(tool);
+    return live->fd >= 0 ? TOOL_DONE : TOOL_OUTSIDE;
+}
+
+void live_close(struct live *live)
+{
+    if (live->fd >= 0)
+        close(live->fd);
+    live->fd = -1;
+}
+
+const char *live_ask(struct live *live, struct name name, uint16_t type,
+                     struct wire_msg *out)
+{
+    if (!write_question(live, name, type))
+        return "the question cannot be signed";
+    if (!send_all(live->fd, live->octets, live->len + 2))
+        return "no answer";
+    const char *wrong = receive(live, out, true);
+    if (wrong == NULL && !is_question_ours(out, name, type))
+        return "an answer to another question";
+    return wrong;
+}
+
+const char *live_more(struct live *live, struct wire_msg *out)
+{
+    return receive(live, out, false);
+}
+
+int live_lookup(struct tool *tool, struct lookup *lookups, size_t count)
+{
+    struct live *live = NULL;
+    int code = live_open(tool, &live);
+    if (code != TOOL_DONE)
+        return code;
     const char *wrong = NULL;
-    for (size_t i = 0; i < count && wrong == NULL; i++)
-        wrong = ask(live, fd, &lookups[i]);
-    close(fd);
+    for (size_t i = 0; i < count && wrong == NULL; i++) {
+        struct wire_msg msg;
+        wrong = live_ask(live, lookups[i].original, TYPE_CNAME, &msg);
+        if (wrong == NULL)
+            lookups[i].answer = lookup_read(&msg, &lookups[i], &tool->arena);
+    }
+    live_close(live);
     if (wrong != NULL)
         return tool_fail(TOOL_OUTSIDE, "the primary: %s", wrong);
     return TOOL_DONE;

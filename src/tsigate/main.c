@@ -24,6 +24,8 @@ static const struct command commands[] = {
      "every host, key and grant that reaches a name"},
     {"rights", rights_main, "tsigate rights [--json] [-c FILE] [HOST]",
      "all rights, one a line"},
+    {"cnames", cnames_main, "tsigate cnames [--check] [--json] [-c FILE]",
+     "the CNAME lines that the static zones need"},
     {"diff", diff_main, "tsigate diff [--json] [-c FILE] OLD NEW",
      "which rights two ACLs tell apart"},
     {"test", test_main, "tsigate test [--acl FILE...] [--json] [-c FILE] FILE.eval...",

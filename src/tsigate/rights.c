@@ -19,15 +19,6 @@ static const char *page_text(struct tool *tool, const struct writer *w)
     return w->len == 0 ? "-" : text != NULL ? text : "?";
 }
 
-static const char *owner_text(struct tool *tool, const struct acl_right *right)
-{
-    uint8_t octets[PART_OCTETS];
-    struct writer w = writer_of(octets, sizeof octets);
-    right_text_owner(&w,
-                     &(struct region){right->owner, right->stars, right->is_subtree});
-    return page_text(tool, &w);
-}
-
 static const char *ops_text(struct tool *tool, const struct acl_terms *terms)
 {
     uint8_t octets[PART_OCTETS];
@@ -133,7 +124,7 @@ static const char *row_line(struct tool *tool, const struct acl_right *right,
     const struct acl_terms *terms = right->grant->terms;
     return arena_printf(&tool->arena, "%s\t%s\t%s\t%s\t%s\t%s\t%s",
                         tool_name_text(tool, right->host->name),
-                        owner_text(tool, right), tool_type_text(tool, type),
+                        tool_owner_text(tool, right), tool_type_text(tool, type),
                         ops_text(tool, terms), ttl_text(tool, terms),
                         check_text(tool, terms), from_text(tool, right->host));
 }
@@ -178,7 +169,7 @@ static void write_right_json(struct tool *tool, const struct right_row *row,
     const struct acl_terms *terms = right->grant->terms;
     json_object_open(json, NULL);
     json_string(json, "host", tool_name_text(tool, right->host->name));
-    json_string(json, "owner", owner_text(tool, right));
+    json_string(json, "owner", tool_owner_text(tool, right));
     json_string(json, "type", tool_type_text(tool, row->type));
     json_array_open(json, "operations");
     for (enum update_op op = UPDATE_ADD; op < UPDATE_OPS; op++) {
@@ -287,7 +278,7 @@ static void write_found(struct who_can *who, const struct acl_right *right)
     if (right->host->from != NULL)
         writer_printf(w, "  from   %s\n", from_text(tool, right->host));
     writer_printf(w, "  grant  %s  (%s %s)\n", place_text(tool, &right->grant->place),
-                  right->grant->profile->name, owner_text(tool, right));
+                  right->grant->profile->name, tool_owner_text(tool, right));
     writer_printf(w, "  may    %s  %s  ttl %s", types_text(tool, terms),
                   ops_text(tool, terms), ttl_text(tool, terms));
     if (terms->check.kind != ACL_CHECK_ANY)
@@ -315,7 +306,7 @@ static void write_found_json(struct who_can *who, const struct acl_right *right)
     write_keys_json(who, right->host);
     json_string(json, "from",
                 right->host->from != NULL ? from_text(tool, right->host) : NULL);
-    json_string(json, "owner", owner_text(tool, right));
+    json_string(json, "owner", tool_owner_text(tool, right));
     json_string(json, "types", types_text(tool, terms));
     json_string(json, "operations", ops_text(tool, terms));
     json_string(json, "ttl", ttl_text(tool, terms));

@@ -178,6 +178,29 @@ const char *tool_type_text(struct tool *tool, uint16_t type)
     return copy != NULL ? copy : "?";
 }
 
+const char *tool_owner_text(struct tool *tool, const struct acl_right *right)
+{
+    uint8_t octets[NAME_TEXT_OCTETS + 4 * LIMIT_NAME_LABELS];
+    struct writer w = writer_of(octets, sizeof octets);
+    struct name rest = right->owner;
+    for (unsigned i = 0; !name_is_root(rest); i++, rest = name_parent(rest)) {
+        bool is_star = i < 64 && (right->stars >> i & 1) != 0;
+        bool is_last_star = i >= 63 || right->stars >> (i + 1) == 0;
+        uint8_t label[LIMIT_LABEL_OCTETS + 2] = {0};
+        char text[NAME_TEXT_OCTETS];
+        memcpy(label, rest.octets, rest.octets[0] + 1U);
+        name_to_text((struct name){label, (uint8_t)(label[0] + 2)}, text);
+        if (is_star)
+            writer_string(&w, right->is_subtree && is_last_star ? "**" : "*");
+        else
+            writer_string(&w, strcmp(text, "*") == 0 ? "\\042" : text);
+        if (!name_is_root(name_parent(rest)))
+            writer_u8(&w, '.');
+    }
+    const char *copy = arena_string_n(&tool->arena, (const char *)w.octets, w.len);
+    return copy != NULL ? copy : "?";
+}
+
 struct tool_page *tool_page_new(struct tool *tool)
 {
     struct tool_page *page = arena_alloc(&tool->arena, sizeof *page);

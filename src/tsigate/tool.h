@@ -39,6 +39,7 @@ struct tool {
 typedef int tool_command(struct tool *tool, int argc, char **argv);
 
 tool_command check_main;
+tool_command cnames_main;
 tool_command diff_main;
 tool_command explain_main;
 tool_command reload_main;
@@ -100,6 +101,9 @@ struct name tool_name(struct tool *tool, const char *word) NONNULL;
 /* In the tool's arena. */
 const char *tool_name_text(struct tool *tool, struct name name) NONNULL;
 const char *tool_type_text(struct tool *tool, uint16_t type) NONNULL;
+/* A right's owner as the ACL would spell it: pattern labels as stars, a '*' that is
+ * meant as such \042. */
+const char *tool_owner_text(struct tool *tool, const struct acl_right *right) NONNULL;
 
 /* A growing piece of output: text or JSON that is printed whole. */
 struct tool_page {

@@ -137,13 +137,18 @@ void batch_enqueue(struct txns *txns, struct txn *txn, struct txn_now now)
     batch_pump(txns, now);
 }
 
+static void leave_queue(struct zone_queue *queue, struct txn *txn)
+{
+    TAILQ_REMOVE(&queue->waiting, txn, queue);
+    queue->waiting_count--;
+}
+
 void batch_withdraw(struct txns *txns, struct txn *txn)
 {
     const struct name zone = txn->plan.target_zone->name;
     struct zone_queue *queue = map_get(&txns->queue_by_zone, zone.octets, zone.len);
     assert(queue != NULL && txn->state == TXN_QUEUED);
-    TAILQ_REMOVE(&queue->waiting, txn, queue);
-    queue->waiting_count--;
+    leave_queue(queue, txn);
     forget(txns, txn);
 }
 
@@ -206,10 +211,33 @@ static void gather(struct batch *batch)
         const struct batch_load load = load_of(txn);
         if (!may_join(batch, txn, &load))
             return;
-        TAILQ_REMOVE(&queue->waiting, txn, queue);
-        queue->waiting_count--;
+        leave_queue(queue, txn);
         join_batch(batch, txn, &load);
     }
+}
+
+static void leave_batch(struct batch *batch, struct txn *txn)
+{
+    TAILQ_REMOVE(&batch->txns, txn, queue);
+    txn->batch = NULL;
+}
+
+/* NULL: all have left. */
+static struct txn *batch_take(struct batch *batch)
+{
+    struct txn *txn = TAILQ_FIRST(&batch->txns);
+    if (txn != NULL)
+        leave_batch(batch, txn);
+    return txn;
+}
+
+/* The message is over, or was never sent: its requests have left it. */
+static void batch_end(struct txns *txns, struct batch *batch)
+{
+    assert(TAILQ_EMPTY(&batch->txns));
+    batch->queue->in_flight = NULL;
+    txns->zones_in_flight--;
+    free(batch);
 }
 
 /* P15: no request is forwarded without its intent in the audit (I8). One that was in a
@@ -220,8 +248,7 @@ static void write_intents(struct txns *txns, struct batch *batch, struct txn_now
     while (txn != NULL) {
         struct txn *next = TAILQ_NEXT(txn, queue);
         if (!txn->has_intent && journal_write(txns, txn, LOG_INTENT, now) != RES_OK) {
-            TAILQ_REMOVE(&batch->txns, txn, queue);
-            txn->batch = NULL;
+            leave_batch(batch, txn);
             batch->count--;
             refuse_unsent(txns, txn, REASON_AUDIT_UNAVAILABLE, now);
         } else {
@@ -229,25 +256,6 @@ static void write_intents(struct txns *txns, struct batch *batch, struct txn_now
         }
         txn = next;
     }
-}
-
-/* The batch is over: its requests have left it. */
-static void batch_end(struct txns *txns, struct batch *batch)
-{
-    assert(TAILQ_EMPTY(&batch->txns));
-    batch->queue->in_flight = NULL;
-    txns->zones_in_flight--;
-    free(batch);
-}
-
-static struct txn *batch_take(struct batch *batch)
-{
-    struct txn *txn = TAILQ_FIRST(&batch->txns);
-    if (txn != NULL) {
-        TAILQ_REMOVE(&batch->txns, txn, queue);
-        txn->batch = NULL;
-    }
-    return txn;
 }
 
 /* Only a request that travels alone can be: gather sees to the others. */

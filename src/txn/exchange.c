@@ -172,6 +172,7 @@ static void distrust(struct txns *txns, enum txn_link which, const char *why,
     txns->links[which].state = LINK_CONNECTING;
     txns->ports.close_primary(txns->ports.arg, which, why);
     fail_all(txns, &txns->links[which], now);
+    order_release(txns, now);
 }
 
 /* Whether the reply repeats our question. RFC 2136 3.8 lets a server leave out the
@@ -271,6 +272,7 @@ void txn_on_primary(struct txns *txns, enum txn_link which, const uint8_t *octet
     exchange_unlink(txns, exchange);
     deliver(txns, exchange, &msg, now);
     batch_pump(txns, now);
+    order_release(txns, now);
     txns_flush(txns);
 }
 
@@ -305,6 +307,7 @@ void txn_on_link(struct txns *txns, enum txn_link which, enum txn_link_state sta
         soa_on_time(txns, now);
     }
     batch_pump(txns, now);
+    order_release(txns, now);
     txns_flush(txns);
 }
 

@@ -73,27 +73,34 @@ enum result journal_write(struct txns *txns, const struct txn *txn,
     return append_line(txns, &line);
 }
 
+static void write_suppressed_of(struct txns *txns, struct principal *principal,
+                                struct txn_now now)
+{
+    char host[NAME_TEXT_OCTETS];
+    const struct log_line line = {
+        .event = LOG_SUPPRESSED,
+        .time_us = now.real_us,
+        .generation = txns->snapshot->generation,
+        .host = principal == &txns->hostless
+                    ? NULL
+                    : name_to_text(name_of(&principal->name), host),
+        .duplicates = principal->duplicates,
+        .rate_limited = principal->rate_limited,
+    };
+    if (principal->duplicates + principal->rate_limited == 0 ||
+        append_line(txns, &line) != RES_OK)
+        return; /* the numbers stay and are told later */
+    principal->duplicates = 0;
+    principal->rate_limited = 0;
+}
+
 void journal_write_suppressed(struct txns *txns, struct txn_now now)
 {
     size_t cursor = 0;
     struct principal *principal;
-    while ((principal = map_next(&txns->principals, &cursor)) != NULL) {
-        char host[NAME_TEXT_OCTETS];
-        if (principal->duplicates + principal->rate_limited == 0)
-            continue;
-        const struct log_line line = {
-            .event = LOG_SUPPRESSED,
-            .time_us = now.real_us,
-            .generation = txns->snapshot->generation,
-            .host = name_to_text(name_of(&principal->name), host),
-            .duplicates = principal->duplicates,
-            .rate_limited = principal->rate_limited,
-        };
-        if (append_line(txns, &line) != RES_OK)
-            return; /* the numbers stay and are told later */
-        principal->duplicates = 0;
-        principal->rate_limited = 0;
-    }
+    while ((principal = map_next(&txns->principals, &cursor)) != NULL)
+        write_suppressed_of(txns, principal, now);
+    write_suppressed_of(txns, &txns->hostless, now);
 }
 
 /* ---- log ---- */

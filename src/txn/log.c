@@ -16,7 +16,7 @@
 #define NAME_OCTET_JSON 5
 #define FILE_OCTET_JSON 6
 #define NAME_JSON       (LIMIT_NAME_OCTETS * NAME_OCTET_JSON + 2)
-#define CHANGE_JSON     256  /* keys, numbers, op, type, hash */
+#define CHANGE_JSON     256 /* keys, numbers, op, type, hash */
 #define RULE_OCTETS     (LIMIT_PATH_OCTETS + 16)
 
 static const char *event_name(enum log_event event)

@@ -118,6 +118,13 @@ void txn_repeat(struct txns *txns, struct txn *txn, struct txn_now now)
         txns->ports.send_client(txns->ports.arg, &client, txns->out, 0);
 }
 
+static void take_place(struct txn *txn, struct principal *host)
+{
+    txn->host = host;
+    host->waiting++;
+    TAILQ_INSERT_TAIL(&host->open, txn, of_host);
+}
+
 /* I9: whether one more of the host may wait; it is counted already. */
 static bool has_place(const struct txns *txns, const struct principal *host)
 {
@@ -156,7 +163,7 @@ void txn_looked_up(struct txns *txns, struct txn *txn, struct txn_now now)
 {
     plan_settle(&txn->plan);
     if (txn->plan.action == PLAN_FORWARD)
-        batch_enqueue(txns, txn, now);
+        order_forward(txns, txn, now);
     else
         txn_refuse(txns, txn, txn->plan.reason, now);
 }
@@ -178,13 +185,12 @@ static void answer_soa(struct txns *txns, struct txn *txn, struct txn_now now)
  * update: else one host's questions would fill the memory, and all places of others. */
 static void admit_read(struct txns *txns, struct txn *txn, struct txn_now now)
 {
-    struct principal *host = principal_of(txns, txn->plan.host->name);
+    struct principal *host = principal_of(txns, txn->plan.host);
     if (host == NULL) {
         txn_refuse(txns, txn, REASON_UNDECIDED, now);
         return;
     }
-    txn->host = host;
-    host->waiting++;
+    take_place(txn, host);
     if (has_place(txns, host)) {
         read_start(txns, txn, now);
         return;
@@ -206,7 +212,7 @@ static void follow_plan(struct txns *txns, struct txn *txn, struct txn_now now)
         lookup_start(txns, txn, now);
         return;
     case PLAN_FORWARD:
-        batch_enqueue(txns, txn, now);
+        order_forward(txns, txn, now);
         return;
     case PLAN_SOA:
         answer_soa(txns, txn, now);
@@ -239,12 +245,11 @@ static enum txn_fate open_update(struct txns *txns, struct txn *txn,
     enum reason reason = judge_time(txns, txn, now);
     if (reason != REASON_PERMITTED)
         return answer_unaudited(txns, txn, reason, outcome_of(reason)->rcode, now);
-    struct principal *host = principal_of(
-        txns, key->credential != NULL ? key->credential->host->name : key->name);
+    struct principal *host =
+        principal_of(txns, key->credential != NULL ? key->credential->host : NULL);
     if (host == NULL)
         return answer_unaudited(txns, txn, REASON_UNDECIDED, RCODE_SERVFAIL, now);
-    txn->host = host;
-    host->waiting++;
+    take_place(txn, host);
     const struct txn_entry *entry =
         txn_table_find(txns->table, &txn->verified.full_mac);
     if (entry != NULL)

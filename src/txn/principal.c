@@ -8,14 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct principal *principal_of(struct txns *txns, struct name name)
+struct principal *principal_of(struct txns *txns, const struct acl_host *host)
 {
+    if (host == NULL)
+        return &txns->hostless;
+    const struct name name = host->name;
     struct principal *principal = map_get(&txns->principals, name.octets, name.len);
     if (principal != NULL)
         return principal;
     principal = calloc(1, sizeof *principal);
     if (principal == NULL)
         return NULL;
+    TAILQ_INIT(&principal->open);
     principal->name.len = name.len;
     memcpy(principal->name.octets, name.octets, name.len);
     if (map_put(&txns->principals, principal->name.octets, name.len, principal) !=

@@ -246,6 +246,15 @@ static bool is_for_anonymous(const struct reply_form *form,
            reason != REASON_OPCODE_NOT_SERVED;
 }
 
+/* RFC 6891 6.1.1: "If an OPT record is present in a received request, compliant
+ * responders MUST include an OPT record in their respective responses" (W-9). Where the
+ * header alone is answered (P1, P2) there is none: nothing of the request counts. */
+static bool wants_opt(const struct reply_form *form, enum reason reason)
+{
+    return form->has_opt && reason != REASON_MESSAGE_MALFORMED &&
+           reason != REASON_OPCODE_NOT_SERVED;
+}
+
 static bool wants_unsigned_tsig(const struct gate_claimed *claimed, enum tsig_error e)
 {
     return claimed->has_tsig && (e == TSIG_BADKEY || e == TSIG_BADSIG);
@@ -259,14 +268,13 @@ enum result reply_build_unsigned(const struct reply_form *form,
     struct writer attempt =
         writer_of(w->octets, limit < w->capacity ? limit : w->capacity);
     enum tsig_error error = outcome_of(reply->reason)->tsig_error;
-    bool is_anonymous = is_for_anonymous(form, claimed, reply->reason);
 
     write_head(&attempt, form, reply->extra_flags, reply->rcode);
-    if (is_anonymous) {
+    if (is_for_anonymous(form, claimed, reply->reason)) {
         write_question(&attempt, form);
         write_records(&attempt, reply);
     }
-    if (reply->reason == REASON_EDNS_VERSION || (is_anonymous && form->has_opt))
+    if (wants_opt(form, reply->reason))
         build_opt(&attempt, LIMIT_UDP_REPLY_OCTETS, reply->rcode, -1, NULL);
     if (attempt.failed)
         return RES_EMEM;

@@ -66,8 +66,9 @@ enum result reply_build_signed(const struct reply_form *form,
 /*
  * A reply to anybody: unsigned. No question (but for GATE_ANONYMOUS queries), no
  * reason, no EDE; an unsigned TSIG where the reason is BADKEY or BADSIG
- * (claimed->has_tsig); OPT only for BADVERS and for anonymous queries that had one.
- * Over limit: RES_EMEM: say nothing (I7: limit is the request's length over UDP).
+ * (claimed->has_tsig); OPT where the request had one, but for FORMERR and NOTIMP, which
+ * are a header alone. Over limit: RES_EMEM: say nothing (I7: limit is the request's
+ * length over UDP).
  */
 enum result reply_build_unsigned(const struct reply_form *form,
                                  const struct gate_claimed *claimed,

@@ -116,6 +116,17 @@ void soa_expire(struct txns *txns, struct name zone, struct txn_now now)
         soa->due_us = now.mono_us;
 }
 
+bool txns_is_warm(const struct txns *txns)
+{
+    const struct soa *soa;
+    TAILQ_FOREACH(soa, &txns->soas, entry)
+    {
+        if (!soa->is_known)
+            return false;
+    }
+    return true;
+}
+
 bool soa_record(const struct txns *txns, struct name zone, enum wire_section section,
                 struct reply_rr *out)
 {

@@ -19,7 +19,9 @@ static const unsigned may_follow[TXN_STATES] = {
     [TXN_SPARE] = ~0u,
     [TXN_OPEN] = FROM(TXN_SPARE),
     [TXN_LOOKING_UP] = FROM(TXN_OPEN),
-    [TXN_QUEUED] = FROM(TXN_OPEN) | FROM(TXN_LOOKING_UP) | FROM(TXN_SENT),
+    [TXN_HELD] = FROM(TXN_OPEN) | FROM(TXN_LOOKING_UP),
+    [TXN_QUEUED] =
+        FROM(TXN_OPEN) | FROM(TXN_LOOKING_UP) | FROM(TXN_HELD) | FROM(TXN_SENT),
     [TXN_SENT] = FROM(TXN_QUEUED),
     [TXN_SYNCING] = FROM(TXN_OPEN) | FROM(TXN_SENT),
     [TXN_READING] = FROM(TXN_OPEN),
@@ -156,8 +158,10 @@ static void leave_open(struct txns *txns, struct txn *txn)
     txns->open_count--;
     if (txns->opening == txn)
         txns->opening = NULL;
-    if (txn->host != NULL)
+    if (txn->host != NULL) {
+        TAILQ_REMOVE(&txn->host->open, txn, of_host);
         txn->host->waiting--;
+    }
 }
 
 static void answer(struct txns *txns, struct txn *txn, struct txn_now now)
@@ -330,6 +334,10 @@ void txn_expire(struct txns *txns, struct txn *txn, struct txn_now now)
     case TXN_LOOKING_UP:
     case TXN_READING:
         txn_refuse(txns, txn, lost_reason(txns), now);
+        return;
+    case TXN_HELD:
+        order_withdraw(txns, txn);
+        txn_refuse(txns, txn, REASON_PRIMARY_UNREACHABLE, now);
         return;
     case TXN_QUEUED:
         batch_withdraw(txns, txn);

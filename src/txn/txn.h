@@ -134,6 +134,8 @@ int64_t txns_wake_us(const struct txns *txns) NONNULL;
  */
 void txns_set_snapshot(struct txns *txns, struct snapshot *snapshot,
                        struct txn_now now) NONNULL;
+/* Whether the SOA of every zone is known: until then queries for one get SERVFAIL. */
+bool txns_is_warm(const struct txns *txns) NONNULL;
 /* Nothing new is taken: for SIGTERM. */
 void txns_drain(struct txns *txns) NONNULL;
 /* Whether nobody waits for an answer any more. */

@@ -15,11 +15,13 @@
 static void init_lists(struct txns *txns)
 {
     TAILQ_INIT(&txns->open);
+    TAILQ_INIT(&txns->held);
     TAILQ_INIT(&txns->syncing);
     TAILQ_INIT(&txns->spares);
     TAILQ_INIT(&txns->queues);
     TAILQ_INIT(&txns->soas);
     TAILQ_INIT(&txns->cnames);
+    TAILQ_INIT(&txns->hostless.open);
     map_init(&txns->queue_by_zone);
     map_init(&txns->principals);
     map_init(&txns->keys);
@@ -151,6 +153,7 @@ void txn_on_time(struct txns *txns, struct txn_now now)
         txns->suppressed_us = now.mono_us + TXN_SUPPRESSED_US;
     }
     batch_pump(txns, now);
+    order_release(txns, now);
     txns_flush(txns);
 }
 

@@ -44,6 +44,7 @@ enum txn_state {
     TXN_SPARE = 0,    /* held by txns.spares */
     TXN_OPEN,         /* held by txn_open, within one event */
     TXN_LOOKING_UP,   /* held by txns.open; its look-ups by exchanges */
+    TXN_HELD,         /* held by txns.open and txns.held: an earlier one goes first */
     TXN_QUEUED,       /* held by txns.open and its zone's queue */
     TXN_SENT,         /* held by txns.open and its batch */
     TXN_SYNCING,      /* held by txns.open and txns.syncing: applied, not yet on disk */
@@ -65,8 +66,9 @@ struct batch;
 struct principal;
 
 struct txn {
-    TAILQ_ENTRY(txn) open;  /* in order of deadline */
-    TAILQ_ENTRY(txn) queue; /* of a zone's queue, a batch, or txns.syncing */
+    TAILQ_ENTRY(txn) open;    /* in order of deadline */
+    TAILQ_ENTRY(txn) queue;   /* of a zone's queue, a batch, txns.held or .syncing */
+    TAILQ_ENTRY(txn) of_host; /* with host: while somebody waits for it */
     enum txn_state state;
     struct arena arena;
     struct snapshot *snapshot; /* one reference, from key look-up to the end (O-5) */
@@ -162,11 +164,13 @@ TAILQ_HEAD(zone_queue_list, zone_queue);
 
 /* ---- what is remembered ---- */
 
-/* A host, or a key that has none, as far as requests go; outlives reloads. */
+/* A host as far as requests go; outlives reloads. */
 struct principal {
-    struct name_buf name;
+    struct name_buf name; /* len 0: all keys without a host together */
     struct bucket bucket;
-    uint32_t waiting; /* of queries those that the primary has to answer */
+    struct txn_list open;  /* its requests that wait for an answer, by arrival */
+    uint32_t waiting;      /* how many these are (R-4, R-5); of queries those that the
+                              primary has to answer */
     uint32_t transactions; /* entries in the table (T-22) */
     uint64_t duplicates;   /* not yet told in the audit (L-1) */
     uint64_t rate_limited; /* likewise */
@@ -214,6 +218,7 @@ struct txns {
     struct txn_list open; /* those who wait for an answer, by deadline */
     size_t open_count;
     const struct txn *opening; /* of txn_open; NULL once nobody waits for it */
+    struct txn_list held;      /* in order of arrival (U-11) */
     struct txn_list syncing;   /* by token */
     uint64_t last_token;
     bool wants_sync; /* lines were written in this event that have to reach the disk */
@@ -226,6 +231,9 @@ struct txns {
     size_t zones_in_flight;
 
     struct map principals;
+    /* A key without a host may do nothing, so all of them share one; under its own name
+     * such a key could use up what belongs to a host of that name. */
+    struct principal hostless;
     struct map keys;
     struct map soa_by_zone;
     struct soa_list soas;
@@ -310,8 +318,9 @@ void journal_log_refused(struct txns *txns, const struct gate_inquiry *inquiry,
 
 /* ---- principal.c ---- */
 
-/* NULL: no memory. */
-struct principal *principal_of(struct txns *txns, struct name name) MUST_CHECK NONNULL;
+/* host NULL: that of keys without one. NULL: no memory. */
+struct principal *principal_of(struct txns *txns,
+                               const struct acl_host *host) MUST_CHECK NONNULL_AT(1);
 void principal_note_key(struct txns *txns, struct name key_name,
                         struct txn_now now) NONNULL;
 /* After a reload: drops hosts and keys that are configured no more and owe nothing. */
@@ -349,6 +358,16 @@ void soa_on_answer(struct txns *txns, struct soa *soa, const struct wire_msg *ms
                    struct txn_now now) NONNULL_AT(1, 2);
 void read_on_answer(struct txns *txns, struct txn *txn, const struct wire_msg *msg,
                     struct txn_now now) NONNULL_AT(1, 2);
+
+/* ---- order.c ---- */
+
+/* An update is ready to be forwarded: into its zone's queue, or held until those before
+ * it are on their way (U-11). */
+void order_forward(struct txns *txns, struct txn *txn, struct txn_now now) NONNULL;
+/* Takes a TXN_HELD request out of those that are held. */
+void order_withdraw(struct txns *txns, struct txn *txn) NONNULL;
+/* At the end of an event: those who need not be held any more go on. */
+void order_release(struct txns *txns, struct txn_now now) NONNULL;
 
 /* ---- batch.c ---- */
 

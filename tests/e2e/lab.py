@@ -2,7 +2,11 @@
 
 Everything lives in one folder and on free ports of the loopback; no root is needed. What
 was started is stopped with the laboratory; what is waited for is waited for in bounded
-time.
+time. To run some of the tests against a build of your own:
+
+    TSIGATE_BUILD=/path/to/build /usr/bin/python3 -m pytest tests/e2e -k certbot
+
+TSIGATE_NAMED names a named that is not at /usr/sbin/named (see scripts/private-named).
 """
 import ctypes
 import json
@@ -396,12 +400,13 @@ def acl_keys():
 class Gateway(Program):
     """tsigated with its configuration, keys and ACL; `settings` are further lines of
     tsigate.conf, `more_listen` further addresses. Error replies are unlimited unless a
-    test says otherwise: these tests provoke more of them than any client."""
+    test says otherwise: these tests provoke more of them than any client. A relay between
+    gateway and primary has its port in `upstream_port`."""
 
     def __init__(self, folder, primary, gateway_key, acl=ACL, keys=None, settings="",
-                 limits="error_rate = 0;", more_listen=()):
+                 limits="error_rate = 0;", more_listen=(), upstream_port=None):
         folder.mkdir(parents=True, exist_ok=True)
-        self.primary = primary
+        self.upstream_port = upstream_port or primary.port
         self.port = free_port()
         self.keys = keys if keys is not None else acl_keys()
         self.gateway_key = gateway_key
@@ -427,7 +432,7 @@ class Gateway(Program):
         self.conf.write_text(f"""
 listen = ( {listen} );
 upstream = {{
-    servers = ( {{ address = "127.0.0.1"; port = {self.primary.port}; }} );
+    servers = ( {{ address = "127.0.0.1"; port = {self.upstream_port}; }} );
     key = "{self.gateway_key.name}";
 }};
 keys = [ "keys/*.key" ];

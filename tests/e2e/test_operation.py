@@ -7,6 +7,7 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 
@@ -406,6 +407,48 @@ def test_audit_that_cannot_be_written(fresh_lab):
     until(lambda: wire.ask_udp(add(gateway, token=wire.acme_token(time.time())),
                                gateway.port).rcode == "NOERROR", 15,
           "it recovers with the file")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own with some 60 KiB left in which a file can be made
+    append-only."""
+    image, folder = tmp_path / "image", tmp_path / "disk"
+    folder.mkdir()
+    image.write_bytes(bytes(2 * 1024 * 1024))
+    for command in (["mkfs.ext4", "-q", "-F", "-O", "^has_journal", image],
+                    ["mount", "-o", "loop", image, folder]):
+        try:
+            if subprocess.run(command, capture_output=True, timeout=30).returncode != 0:
+                pytest.skip(f"{command[0]} is not permitted here")
+        except FileNotFoundError:
+            pytest.skip(f"no {command[0]}")
+    space = os.statvfs(folder)
+    (folder / "ballast").write_bytes(bytes(space.f_bavail * space.f_bsize - 60 * 1024))
+    yield folder
+    subprocess.run(["chattr", "-a", folder / "audit.jsonl"], timeout=30)
+    subprocess.run(["umount", folder], check=True, timeout=30)
+
+
+def test_full_disk_with_an_append_only_audit(fresh_lab, small_disk):
+    """L-4 advises `chattr +a`: nobody can cut half a line off such a file, so none is
+    written, and the gateway goes on when there is room again."""
+    fresh_lab.start_primary()
+    gateway = fresh_lab.make_gateway()
+    audit = small_disk / "audit.jsonl"
+    gateway.conf.write_text(gateway.conf.read_text().replace(str(gateway.audit), str(audit)))
+    gateway.start()
+    subprocess.run(["chattr", "+a", audit], check=True, timeout=30)
+
+    def reason():
+        request = wire.sign(wire.update(STATIC, wire.delete(CHALLENGE, "TXT", TOKEN)),
+                            gateway.key())
+        return wire.ask_tcp(request, gateway.port).reason
+    until(lambda: reason() == "audit-unavailable", 20, "the disk is full")
+    assert audit.read_bytes().endswith(b"\n")
+    (small_disk / "ballast").unlink()
+    until(lambda: reason() is None, 5, "it goes on")
+    gateway.stop()
 
 
 # ---- garbage -----------------------------------------------------------------------------

@@ -29,10 +29,17 @@ REASON_OWNER = dns.name.from_text("reason.tsigate.")
 
 @dataclass
 class Key:
-    """A TSIG key. The secret is random unless given."""
+    """A TSIG key. The secret is random and as long as the digest, unless given."""
     name: str
     algorithm: str = "hmac-sha256"
-    secret: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
+    secret: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self):
+        self.secret = self.secret or os.urandom(hashlib.new(self.hash).digest_size)
+
+    @property
+    def hash(self):
+        return self.algorithm.removeprefix("hmac-")
 
     @property
     def base64(self):
@@ -50,8 +57,7 @@ class Key:
         return path
 
     def digest(self, octets):
-        return hmac.new(self.secret, octets,
-                        self.algorithm.removeprefix("hmac-")).digest()
+        return hmac.new(self.secret, octets, self.hash).digest()
 
 
 # ---- requests ------------------------------------------------------------------------

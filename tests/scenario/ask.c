@@ -9,10 +9,11 @@
 #include "dns/text.h"
 #include "dns/type.h"
 
-#define ASK_FUDGE_S  300
-#define ASK_PORT     20000
-#define UNKNOWN_KEY  "nobody.example"
-#define DEFAULT_FROM "192.0.2.25"
+#define ASK_FUDGE_S     300
+#define ASK_PORT        20000
+#define ASK_CONNECTIONS 10000 /* the numbers of shared ones, and their ports */
+#define UNKNOWN_KEY     "nobody.example"
+#define DEFAULT_FROM    "192.0.2.25"
 
 const char *token(unsigned n)
 {
@@ -182,6 +183,7 @@ struct ask *ask_new(const struct wish *wish, unsigned n, int64_t now_s)
     struct writer w = writer_of(ask->octets, sizeof(ask->octets));
 
     ask->original = ask;
+    ask->key = wish->key;
     ask->ede = -1;
     ask->id = id_of(n);
     ask->client.transport = wish->is_tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
@@ -189,6 +191,10 @@ struct ask *ask_new(const struct wish *wish, unsigned n, int64_t now_s)
     const char *from = wish->from != NULL ? wish->from : DEFAULT_FROM;
     assert_int_equal(addr_parse(from, &ask->client.peer), RES_OK);
     ask->client.peer.port = (uint16_t)(ASK_PORT + n);
+    if (wish->is_tcp && wish->connection != 0) {
+        ask->client.connection = ASK_CONNECTIONS + wish->connection;
+        ask->client.peer.port = (uint16_t)(ASK_CONNECTIONS + wish->connection);
+    }
     if (wish->query != NULL)
         write_query(ask, wish, &w);
     else
@@ -220,6 +226,7 @@ struct ask *ask_copy(const struct ask *ask, unsigned n, bool same_client)
         copy->client.peer.port = (uint16_t)(ASK_PORT + n);
         copy->client.connection = ask->client.connection != 0 ? n + 1 : 0;
     }
+    copy->key = ask->key;
     copy->hmac = ask->hmac;
     copy->mac = ask->mac;
     copy->is_genuine = ask->is_genuine;

@@ -368,7 +368,8 @@ static struct order take_order(struct primary *primary, enum kind kind)
                 (primary->order_count - i) * sizeof(order));
         return order;
     }
-    return (struct order){.kind = kind};
+    return (struct order){.kind = kind,
+                          .delay_us = kind == KIND_UPDATE ? primary->pace_us : 0};
 }
 
 void primary_expect(struct primary *primary, struct order order)

@@ -88,6 +88,7 @@ struct primary {
     size_t letter_count;
     unsigned received[4]; /* messages of a kind */
     size_t longest;       /* octets of one */
+    int64_t pace_us;      /* for an update that has no order of its own */
     const char *broken;   /* an update that adds there fails with SERVFAIL; or NULL */
     /* Told of each update, before it is applied. */
     void (*on_update)(void *arg, const struct update *update, bool is_applied);

@@ -13,6 +13,18 @@
 
 /* ---- ports ---- */
 
+static void enter(const struct stage *stage)
+{
+    if (stage->on_core != NULL)
+        stage->on_core(true);
+}
+
+static void leave(const struct stage *stage)
+{
+    if (stage->on_core != NULL)
+        stage->on_core(false);
+}
+
 static bool is_same_client(const struct txn_client *a, const struct txn_client *b)
 {
     return a->transport == b->transport && a->connection == b->connection &&
@@ -177,7 +189,9 @@ static void deliver_letter(struct stage *stage, size_t index)
     primary->letter_count--;
     memmove(&primary->letters[index], &primary->letters[index + 1],
             (primary->letter_count - index) * sizeof(letter));
+    enter(stage);
     txn_on_primary(stage->txns, letter.link, letter.octets, letter.len, stage->now);
+    leave(stage);
 }
 
 static int64_t next_sync_us(const struct stage *stage)
@@ -197,7 +211,9 @@ static void finish_sync(struct stage *stage)
             paper->sync_count * sizeof(paper->syncs[0]));
     trace(stage, "synced up to %llu%s", (unsigned long long)token,
           paper->sync_fails ? ": failed" : "");
+    enter(stage);
     txn_on_synced(stage->txns, token, paper->sync_fails ? RES_EIO : RES_OK, stage->now);
+    leave(stage);
 }
 
 static int64_t next_link_us(const struct stage *stage, enum txn_link *out_link)
@@ -224,7 +240,9 @@ static void reconnect(struct stage *stage, enum txn_link link)
 
 static void tell_time(struct stage *stage)
 {
+    enter(stage);
     txn_on_time(stage->txns, stage->now);
+    leave(stage);
     if (txns_wake_us(stage->txns) <= stage->now.mono_us)
         fail_msg("the core wants to be woken without end");
 }
@@ -281,7 +299,9 @@ void stage_link(struct stage *stage, enum txn_link link, enum txn_link_state sta
     stage->wires[link].state = state;
     if (state != LINK_UP)
         primary_forget(&stage->primary, link);
+    enter(stage);
     txn_on_link(stage->txns, link, state, "a test", stage->now);
+    leave(stage);
 }
 
 void stage_cut(struct stage *stage, enum txn_link link, int64_t us)
@@ -299,8 +319,10 @@ static struct ask *deliver(struct stage *stage, struct ask *ask)
     stage->sent++;
     trace(stage, "%04x is sent, of %04x, for %zu effects%s", ask->id, ask->original->id,
           ask->original->effect_count, ask->is_genuine ? "" : ", not genuine");
+    enter(stage);
     ask->opened =
         txn_open(stage->txns, ask->octets, ask->len, &ask->client, stage->now);
+    leave(stage);
     assert_int_equal(ask->opened.fate == TXN_ANSWERED,
                      ask->replies + ask->is_dismissed == 1);
     stage_advance(stage, 0);
@@ -315,6 +337,7 @@ struct ask *stage_ask(struct stage *stage, const struct wish *wish)
 
 struct ask *stage_repeat(struct stage *stage, const struct ask *ask, bool same_client)
 {
+    ask->original->is_repeated = true;
     return deliver(stage, ask_copy(ask, (unsigned)stage->ask_count, same_client));
 }
 
@@ -396,14 +419,47 @@ void stage_expect_audit(struct stage *stage, const struct ask *ask, const char *
 
 /* ---- opening and closing ---- */
 
+/* The core calls: what the ports do is the stage's business again. */
+static void port_send_client(void *arg, const struct txn_client *client,
+                             const uint8_t *octets, size_t len)
+{
+    leave(arg);
+    send_client(arg, client, octets, len);
+    enter(arg);
+}
+
+static enum result port_send_primary(void *arg, enum txn_link link,
+                                     const uint8_t *octets, size_t len)
+{
+    leave(arg);
+    enum result result = send_primary(arg, link, octets, len);
+    enter(arg);
+    return result;
+}
+
+static void port_close_primary(void *arg, enum txn_link link, const char *why)
+{
+    leave(arg);
+    close_primary(arg, link, why);
+    enter(arg);
+}
+
+static enum result port_audit_write(void *arg, const uint8_t *line, size_t len)
+{
+    leave(arg);
+    enum result result = audit_write(arg, line, len);
+    enter(arg);
+    return result;
+}
+
 static void start(struct stage *stage, const struct txn_journal *journal)
 {
     const struct txn_ports ports = {
         .arg = stage,
-        .send_client = send_client,
-        .send_primary = send_primary,
-        .close_primary = close_primary,
-        .audit_write = audit_write,
+        .send_client = port_send_client,
+        .send_primary = port_send_primary,
+        .close_primary = port_close_primary,
+        .audit_write = port_audit_write,
         .audit_sync = audit_sync,
         .random_id = random_id,
         .log = take_log,
@@ -533,6 +589,8 @@ void stage_reload(struct stage *stage, const char *acl,
     site_write_acl(&stage->site, acl);
     snapshot_release(&stage->snapshot);
     stage->snapshot = site_load(&stage->site, tune);
+    enter(stage);
     txns_set_snapshot(stage->txns, stage->snapshot, stage->now);
+    leave(stage);
     stage_advance(stage, 0);
 }

@@ -8,6 +8,7 @@
  *   I4      no signed request is applied twice
  *   I5      only who signed gets a signature, and it verifies
  *   I7      to who did not sign: not more octets than came; never two replies
+ *   U-11    on one connection the order is the client's
  *   L-4     every audit line is whole and chained
  *   one counter for every request
  *
@@ -48,6 +49,7 @@ struct wish {
     const char *query, *query_type; /* a QUERY instead */
     const char *from;               /* NULL: 192.0.2.25 */
     bool is_tcp;
+    unsigned connection; /* of TCP: shared by all who name it; 0: one of its own */
     uint16_t edns;
     int64_t signed_ago_s;
     uint16_t fudge_s; /* 0: 300 */
@@ -75,16 +77,19 @@ struct ask {
     size_t len;
     uint16_t id;
     struct txn_client client;
+    const char *key;   /* NULL: unsigned */
     struct hmac *hmac; /* NULL: unsigned; its owner is the first of the copies */
     struct tsig_mac mac;
     bool is_genuine; /* signed with a key of the site */
     bool is_update;
     bool is_authorised;   /* the site's rights hold all effects */
+    bool is_repeated;     /* there are copies */
     struct ask *original; /* of a copy: the message that it repeats; else itself */
     struct effect effects[ASK_EFFECTS];
     size_t effect_count;
-    unsigned applied;    /* how often, at the primary; of the original */
-    unsigned applied_at; /* the how manieth application of all; 0: none yet */
+    unsigned applied;      /* how often, at the primary; of the original */
+    unsigned applied_at;   /* the how manieth application of all; 0: none yet */
+    unsigned forwarded_at; /* the how manieth to reach the primary; 0: not yet */
 
     struct txn_opened opened;
     unsigned replies;
@@ -151,6 +156,8 @@ struct stage {
     unsigned requests[STAGE_MESSAGES]; /* in each update that the primary was sent */
     size_t message_count;
     unsigned applications;
+    unsigned forwarded;
+    void (*on_core)(bool is_inside); /* told when the core begins and ends to run */
     void (*on_applied)(const struct ask *ask); /* NULL: nobody is told */
     char log[2048];                            /* the last line */
 };

@@ -58,6 +58,7 @@ static void ask_something(void)
     struct wish wish = {.key = sometimes(95) ? spot->key : NULL,
                         .zone = spot->zone,
                         .is_tcp = sometimes(40),
+                        .connection = any(4),
                         .edns = sometimes(50) ? 1232 : 0,
                         .noise = sometimes(5) ? any(1u << 30) : 0,
                         .has_bad_mac = sometimes(3),

@@ -92,6 +92,26 @@ static void test_host_waiting(void **state)
     expect_reply(stage_repeat(&stage, third, false), RCODE_NOERROR, "");
 }
 
+/* Who holds a key that no host has, a host's old one perhaps, takes nothing from the
+ * host, not even from one of the key's name. */
+static void test_key_without_host_takes_nothing(void **state)
+{
+    static const char rotated[] = "host mx1.duckcorp.org\n"
+                                  "    key orphan\n"
+                                  "    acme mx1.duckcorp.org\n";
+
+    (void)state;
+    stage_reload(&stage, rotated, small_limits);
+    for (int i = 0; i < 5; i++)
+        expect_reply(stage_ask(&stage, &(struct wish){.key = MX1, .signed_ago_s = i}),
+                     RCODE_REFUSED, i < 3 ? "key-without-host" : "rate-limited");
+    expect_reply(stage_ask(&stage, &(struct wish){.key = "orphan"}), RCODE_NOERROR, "");
+    stage_advance(&stage, 60 * SECOND);
+    stage.paper.chars[stage.paper.len] = '\0';
+    assert_non_null(strstr(stage.paper.chars,
+                           "\"host\":null,\"duplicates\":0,\"rate_limited\":2,"));
+}
+
 /* Queries that wait for the primary take places as well: one host's do not take those
  * of another one. */
 static void test_waiting_queries(void **state)
@@ -265,6 +285,7 @@ int main(void)
         SMALL(test_copies_take_no_token),
         SMALL(test_queries_take_no_token),
         SMALL(test_host_waiting),
+        SMALL(test_key_without_host_takes_nothing),
         SMALL(test_waiting_queries),
         SMALL(test_error_rate),
         CASE(test_reload_while_in_flight),

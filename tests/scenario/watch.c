@@ -74,6 +74,32 @@ static void note_applied(struct stage *stage, struct ask *ask)
         stage->on_applied(ask);
 }
 
+/* U-11: nobody who came before on the connection waits still. What came by another way
+ * too may go that way. */
+static void watch_order(const struct stage *stage, const struct ask *ask)
+{
+    if (ask->is_repeated)
+        return;
+    for (size_t i = 0; i < stage->ask_count && stage->asks[i] != ask; i++) {
+        const struct ask *earlier = stage->asks[i];
+        if (earlier->client.connection != 0 &&
+            earlier->client.connection == ask->client.connection &&
+            earlier->key == ask->key && earlier->original == earlier &&
+            earlier->effect_count > 0 && earlier->is_authorised &&
+            earlier->opened.fate == TXN_WAITING && earlier->forwarded_at == 0 &&
+            earlier->replies + earlier->is_dismissed == 0)
+            fail_msg("U-11: %04x overtook %04x", ask->id, earlier->id);
+    }
+}
+
+static void note_forwarded(struct stage *stage, struct ask *ask)
+{
+    if (ask->forwarded_at != 0)
+        return;
+    watch_order(stage, ask);
+    ask->forwarded_at = ++stage->forwarded;
+}
+
 void watch_update(void *arg, const struct update *update, bool is_applied)
 {
     struct stage *stage = arg;
@@ -89,6 +115,7 @@ void watch_update(void *arg, const struct update *update, bool is_applied)
         }
         if (is_applied && ask->applied++ > 0)
             fail_msg("I4: message %04x was executed twice", ask->id);
+        note_forwarded(stage, ask);
         if (is_applied)
             note_applied(stage, ask);
         trace(stage, "primary %s %04x", is_applied ? "applies" : "gets", ask->id);

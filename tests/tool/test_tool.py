@@ -90,7 +90,8 @@ def tool(*words):
 
 # ---- help and usage ------------------------------------------------------------------
 
-COMMANDS = ["check", "explain", "who-can", "rights", "diff", "test", "status", "reload"]
+COMMANDS = ["check", "explain", "who-can", "rights", "cnames", "diff", "test", "status",
+            "reload"]
 
 
 def test_help():
@@ -119,7 +120,7 @@ def test_help_of_a_command(command):
     ["explain", "--from", "somewhere", "a", "add", "b", "TXT"],
     ["who-can"], ["who-can", "a", "TXT", "b"], ["rights", "a", "b"], ["test"],
     ["diff"], ["diff", "a"], ["diff", "a", "b", "c"], ["diff", "-", "-"],
-    ["status", "now"], ["help", "nothing"],
+    ["status", "now"], ["cnames", "mx1"], ["help", "nothing"],
 ], ids=" ".join)
 def test_usage(words):
     done = tool(*words)

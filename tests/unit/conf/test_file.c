@@ -98,6 +98,12 @@ static void what_is_no_file_is_refused(void **state)
     assert_string_equal(f->diags.last->id, "file-missing");
     assert_string_equal(f->diags.last->place.file, "tsigate.conf");
     assert_int_equal(f->diags.last->place.column, 7);
+    assert_non_null(strstr(f->diags.last->message, path_of(f, "none")));
+    /* The place says it already. */
+    assert_int_equal(file_read(path_of(f, "none"), 9, nowhere, &f->diags, &text),
+                     RES_EIO);
+    assert_string_equal(f->diags.last->place.file, path_of(f, "none"));
+    assert_string_equal(f->diags.last->message, "No such file or directory");
     assert_int_equal(file_read(f->folder, 9, place, &f->diags, &text), RES_EIO);
     assert_string_equal(f->diags.last->id, "file-not-regular");
     /* Nobody writes to it: this would wait for ever. */

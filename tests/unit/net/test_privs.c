@@ -18,7 +18,7 @@ static int become_nobody(void)
     uid_t real, effective, saved;
     struct rlimit core;
 
-    privs_harden(16);
+    privs_harden();
     if (privs_find("nobody", &privs) != RES_OK || !privs.is_switching)
         return 1;
     if (privs_assume(&privs) != RES_OK || geteuid() != privs.uid)

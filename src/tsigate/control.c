@@ -1,0 +1,138 @@
+#include "tsigate/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "net/conf.h"
+#include "tsigate/json_read.h"
+
+/* The daemon's answer in all: a status has a line for each key that was used, and a
+ * million of them fit. Memory is taken as it is filled. */
+#define ANSWER_OCTETS ((size_t)128 * 1024 * 1024)
+/* A reload of a million grants takes seconds (O-6). */
+#define ANSWER_WAIT_S 120
+
+/* The control socket's path; a configuration with errors may still name it. NULL: it
+ * does not, as told. */
+static const char *control_path(struct tool *tool, int *out_code)
+{
+    enum result result = RES_OK;
+    *out_code = TOOL_CONFIG;
+    if (tool->snapshot == NULL) {
+        tool->snapshot = snapshot_new(tool->conf_file);
+        if (tool->snapshot == NULL)
+            return NULL;
+        result = conf_read(tool->conf_file, tool->snapshot, &tool->diags);
+    }
+    const char *path = tool->snapshot->settings.control;
+    if (path != NULL)
+        return path;
+    for (const struct diag *diag = tool->diags.first; diag != NULL; diag = diag->next) {
+        char text[LIMIT_LINE_OCTETS + LIMIT_PATH_OCTETS];
+        if (diag->severity == SEVERITY_ERROR)
+            fprintf(stderr, "%s\n", diag_format(diag, text, sizeof text));
+    }
+    if (result == RES_OK)
+        tool_fail(TOOL_CONFIG,
+                  "%s has no `control`: there is no socket to ask at (SIGHUP reloads)",
+                  tool->conf_file);
+    return NULL;
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    const struct timeval wait = {.tv_sec = ANSWER_WAIT_S};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+static int say_why(const char *path)
+{
+    if (errno == ENOENT || errno == ECONNREFUSED)
+        return tool_fail(TOOL_OUTSIDE, "no tsigated is running: %s: %s", path,
+                         strerror(errno));
+    if (errno == EACCES)
+        return tool_fail(TOOL_OUTSIDE, "%s: %s: try as root or as the daemon's user",
+                         path, strerror(errno));
+    return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
+}
+
+static bool is_answer_whole(const char *answer, size_t len)
+{
+    if (len == 0 || answer[len - 1] != '\n')
+        return false;
+    size_t begin = len - 1;
+    while (begin > 0 && answer[begin - 1] != '\n')
+        begin--;
+    return json_has_word(answer + begin, "ok", "true") ||
+           json_has_word(answer + begin, "ok", "false");
+}
+
+/* Sends the request and reads until the last line or the end. answer holds
+ * ANSWER_OCTETS. */
+static int exchange(const char *path, const char *request, char *answer)
+{
+    int fd = connect_to(path);
+    if (fd < 0)
+        return say_why(path);
+    size_t len = strlen(request), have = 0;
+    if (send(fd, request, len, MSG_NOSIGNAL) != (ssize_t)len) {
+        int code = say_why(path);
+        close(fd);
+        return code;
+    }
+    bool is_whole = false;
+    while (!is_whole && have + 1 < ANSWER_OCTETS) {
+        ssize_t got = recv(fd, answer + have, ANSWER_OCTETS - 1 - have, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        have += (size_t)got;
+        answer[have] = '\0';
+        is_whole = is_answer_whole(answer, have);
+    }
+    close(fd);
+    if (!is_whole)
+        return tool_fail(TOOL_OUTSIDE, "%s: tsigated gave no whole answer", path);
+    return TOOL_DONE;
+}
+
+int control_ask(struct tool *tool, const char *request, char **out_answer)
+{
+    int code = TOOL_DONE;
+    const char *path = control_path(tool, &code);
+    if (path == NULL)
+        return code;
+    char *answer = malloc(ANSWER_OCTETS);
+    if (answer == NULL)
+        return tool_fail(TOOL_OUTSIDE, "out of memory");
+    code = exchange(path, request, answer);
+    if (code == TOOL_DONE)
+        *out_answer = answer;
+    else
+        free(answer);
+    return code;
+}
