@@ -107,6 +107,23 @@ enum result timestamp_parse(const char *text, int64_t *out_time_s)
     return RES_OK;
 }
 
+enum result timestamp_parse_us(const char *text, int64_t *out_time_us)
+{
+    static const char shape[] = "0000-00-00T00:00:00.000000Z";
+    char seconds[] = "0000-00-00T00:00:00Z";
+    int64_t time_s;
+
+    if (strlen(text) != sizeof(shape) - 1 || text[19] != '.' ||
+        text[sizeof(shape) - 2] != 'Z')
+        return RES_EFORMAT;
+    int fraction = read_digits(text + 20, 6);
+    memcpy(seconds, text, 19);
+    if (fraction < 0 || timestamp_parse(seconds, &time_s) != RES_OK)
+        return RES_EFORMAT;
+    *out_time_us = time_s * 1000000 + fraction;
+    return RES_OK;
+}
+
 /* Up to the seconds, without the "Z". */
 static int format_seconds(int64_t time_s, char *text)
 {

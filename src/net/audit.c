@@ -10,12 +10,15 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "net/audit_back.h"
 #include "net/clock.h"
 #include "net/logger.h"
 #include "txn/log.h"
 
 /* Room taken at once, ahead of what is written. */
 #define RESERVE_OCTETS (256 * 1024)
+/* Entries of the transaction table outlive their window by less than this. */
+#define AUDIT_SLACK_S 60
 
 struct audit {
     int fd;
@@ -29,6 +32,7 @@ struct audit {
     uint64_t syncing; /* the token of the sync under way */
     uint64_t wanted;  /* the newest token asked for */
     int sync_errno;
+    struct log_scan *past; /* until audit_start */
 };
 
 /* ---- writing ---- */
@@ -154,76 +158,6 @@ void audit_sync(struct audit *audit, uint64_t token)
 
 /* ---- reading back ---- */
 
-/* A file's lines, read in pieces. */
-struct lines {
-    int fd;
-    char *octets;
-    size_t capacity;
-    size_t have;
-};
-
-static enum result scan_piece(struct lines *lines, struct log_scan *scan)
-{
-    size_t at = 0;
-
-    for (;;) {
-        const char *newline = memchr(lines->octets + at, '\n', lines->have - at);
-        if (newline == NULL)
-            break;
-        size_t len = (size_t)(newline - lines->octets) - at;
-        enum result res = log_scan_line(scan, lines->octets + at, len);
-        if (res != RES_OK)
-            return res;
-        at += len + 1;
-    }
-    lines->have -= at;
-    memmove(lines->octets, lines->octets + at, lines->have);
-    return RES_OK;
-}
-
-static enum result scan_lines(struct lines *lines, struct log_scan *scan)
-{
-    for (;;) {
-        if (lines->have == lines->capacity)
-            return RES_ERANGE; /* a line that is none of ours */
-        ssize_t n =
-            read(lines->fd, lines->octets + lines->have, lines->capacity - lines->have);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return RES_EIO;
-        if (n == 0)
-            break;
-        lines->have += (size_t)n;
-        enum result res = scan_piece(lines, scan);
-        if (res != RES_OK)
-            return res;
-    }
-    /* Without its newline: torn by a crash, and chained as it is (L-4). */
-    return lines->have > 0 ? log_scan_line(scan, lines->octets, lines->have) : RES_OK;
-}
-
-static enum result read_back(struct audit *audit, const char *path,
-                             struct log_scan *scan)
-{
-    struct lines lines = {.capacity = LIMIT_AUDIT_LINE_OCTETS};
-
-    lines.octets = malloc(lines.capacity);
-    if (lines.octets == NULL)
-        return RES_EMEM;
-    lines.fd = open(path, O_RDONLY | O_CLOEXEC);
-    enum result res = lines.fd < 0 ? RES_EIO : scan_lines(&lines, scan);
-    int error = errno;
-    if (lines.fd >= 0)
-        (void)close(lines.fd);
-    free(lines.octets);
-    if (res == RES_OK && lines.have > 0)
-        res = audit_write(audit, (const uint8_t *)"\n", 1);
-    else
-        errno = error;
-    return res;
-}
-
 /* L-2: what a crash left open ends as unknown. */
 static enum result end_intents(struct audit *audit, const struct log_scan *scan,
                                struct log_chain *chain, size_t unresolved,
@@ -248,28 +182,47 @@ static enum result end_intents(struct audit *audit, const struct log_scan *scan,
     return res;
 }
 
-static enum result recover(struct audit *audit, const char *path, struct txn_now now,
+/* T-20: whether the lines tell of every request that could come again. */
+static bool is_past_whole(const struct audit_back *back, const struct log_found *found)
+{
+    return found->torn == 0 && !found->is_strange &&
+           (back->is_tail || found->has_beginning);
+}
+
+static enum result recover(struct audit *audit, const char *path,
+                           struct audit_back *back, struct txn_now now,
                            struct txn_journal *journal)
 {
-    struct log_scan *scan = log_scan_new();
-    struct log_chain chain;
-    size_t unresolved, torn;
+    struct log_found found;
+    enum result res = audit_back_read(back, path);
 
-    if (scan == NULL)
-        return RES_EMEM;
-    enum result res = read_back(audit, path, scan);
-    if (res == RES_OK) {
-        log_scan_end(scan, &chain, &unresolved, &torn);
-        if (torn > 0)
-            logger_printf(LEVEL_WARNING, "audit log: torn lines: %zu", torn);
-        res = end_intents(audit, scan, &chain, unresolved, now);
-    }
-    if (res == RES_OK) {
-        journal->next_seq = chain.next_seq;
-        memcpy(journal->prev, chain.prev, sizeof(journal->prev));
-    }
-    log_scan_free(&scan);
+    if (res == RES_OK && back->is_cut)
+        res = audit_write(audit, (const uint8_t *)"\n", 1);
+    if (res != RES_OK)
+        return res;
+    log_scan_end(back->scan, &found);
+    if (found.torn > 0)
+        logger_printf(LEVEL_WARNING, "audit log: torn lines: %zu", found.torn);
+    if (is_past_whole(back, &found))
+        journal->past = back->scan;
+    res = end_intents(audit, back->scan, &found.chain, found.unresolved, now);
+    journal->next_seq = found.chain.next_seq;
+    memcpy(journal->prev, found.chain.prev, sizeof(journal->prev));
     return res;
+}
+
+static enum result read_back(struct audit *audit, const char *path,
+                             uint32_t max_fudge_s, struct txn_now now,
+                             struct txn_journal *journal)
+{
+    int64_t from_s = now.real_us / 1000000 - max_fudge_s - AUDIT_SLACK_S;
+
+    audit->past = log_scan_new(from_s > 0 ? (uint64_t)from_s : 0);
+    if (audit->past == NULL)
+        return RES_EMEM;
+    struct audit_back back = {
+        .max_fudge_s = max_fudge_s, .now_us = now.real_us, .scan = audit->past};
+    return recover(audit, path, &back, now, journal);
 }
 
 /* ---- opening ---- */
@@ -315,19 +268,19 @@ static const char *what_failed(enum result res)
     return res == RES_EMEM ? "no memory" : strerror(errno);
 }
 
-enum result audit_open(const char *path, struct txn_now now, struct audit **out,
-                       struct txn_journal *out_journal)
+enum result audit_open(const char *path, uint32_t max_fudge_s, struct txn_now now,
+                       struct audit **out, struct txn_journal *out_journal)
 {
     struct audit *audit = calloc(1, sizeof(*audit));
 
-    *out_journal = (struct txn_journal){.next_seq = 1};
+    *out_journal = (struct txn_journal){.next_seq = 1, .booted_us = clock_booted_us()};
     if (audit == NULL)
         return RES_EMEM;
     enum result res = open_file(path, &audit->fd, &out_journal->is_first_start);
     if (res == RES_OK)
         res = take_file(audit);
     if (res == RES_OK)
-        res = recover(audit, path, now, out_journal);
+        res = read_back(audit, path, max_fudge_s, now, out_journal);
     if (res == RES_OK && fdatasync(audit->fd) != 0)
         res = RES_EIO;
     if (res != RES_OK) {
@@ -343,6 +296,7 @@ void audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns)
 {
     audit->loop = loop;
     audit->txns = txns;
+    log_scan_free(&audit->past);
 }
 
 void audit_close(struct audit **audit)
@@ -351,6 +305,7 @@ void audit_close(struct audit **audit)
         return;
     if ((*audit)->fd >= 0)
         (void)close((*audit)->fd);
+    log_scan_free(&(*audit)->past);
     free(*audit);
     *audit = NULL;
 }

@@ -22,8 +22,10 @@ struct audit;
  * `outcome-unknown`, and all that is on the disk when this returns. What went wrong is
  * in the log. RES_EIO, RES_EEXISTS (another process has it), RES_EMEM.
  */
-enum result audit_open(const char *path, struct txn_now now, struct audit **out,
+enum result audit_open(const char *path, uint32_t max_fudge_s, struct txn_now now,
+                       struct audit **out,
                        struct txn_journal *out_journal) MUST_CHECK NONNULL;
+/* The journal's past ends here: txns_new has taken what it wants. */
 void audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns) NONNULL;
 /* The ports of txn.h. */
 enum result audit_write(struct audit *audit, const uint8_t *line,

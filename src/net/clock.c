@@ -15,3 +15,11 @@ struct txn_now clock_now(void)
     return (struct txn_now){.mono_us = clock_us(CLOCK_MONOTONIC),
                             .real_us = clock_us(CLOCK_REALTIME)};
 }
+
+int64_t clock_booted_us(void)
+{
+    /* Since the start, sleep included: the real clock is read last. */
+    int64_t up_us = clock_us(CLOCK_BOOTTIME);
+
+    return clock_us(CLOCK_REALTIME) - up_us;
+}

@@ -7,5 +7,7 @@
 #include "txn/txn.h"
 
 struct txn_now clock_now(void);
+/* When the machine started, by the real clock; never a moment too early. */
+int64_t clock_booted_us(void);
 
 #endif

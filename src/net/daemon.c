@@ -337,8 +337,9 @@ enum result daemon_bind(struct daemon *daemon)
 enum result daemon_open(struct daemon *daemon)
 {
     const char *path = daemon->running.control;
-    enum result res = audit_open(daemon->running.audit_file, clock_now(),
-                                 &daemon->audit, &daemon->journal);
+    enum result res =
+        audit_open(daemon->running.audit_file, daemon_settings(daemon)->max_fudge_s,
+                   clock_now(), &daemon->audit, &daemon->journal);
 
     if (res != RES_OK || path == NULL)
         return res;
@@ -552,7 +553,7 @@ enum result daemon_run(struct daemon *daemon)
         .log = write_log,
     };
 
-    if (!daemon->journal.is_first_start)
+    if (!daemon->journal.is_first_start && daemon->journal.past == NULL)
         await_whole_second();
     daemon->txns = txns_new(&ports, daemon->snapshot, &daemon->journal, clock_now());
     if (daemon->txns == NULL) {

@@ -73,6 +73,22 @@ enum result journal_write(struct txns *txns, const struct txn *txn,
     return append_line(txns, &line);
 }
 
+/* Where it cannot be written nothing else can either, and no update is executed. */
+void journal_write_started(struct txns *txns, uint64_t transactions, struct txn_now now)
+{
+    const struct log_line line = {
+        .event = LOG_STARTED,
+        .time_us = now.real_us,
+        .generation = txns->snapshot->generation,
+        .forgotten_us = txns->forgotten_us,
+        .transactions = transactions,
+    };
+    if (append_line(txns, &line) != RES_OK)
+        journal_log(txns, LEVEL_ERROR,
+                    "event=audit-unavailable why=\"the line of the "
+                    "start could not be written\"");
+}
+
 static void write_suppressed_of(struct txns *txns, struct principal *principal,
                                 struct txn_now now)
 {

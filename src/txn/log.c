@@ -19,7 +19,7 @@
 #define CHANGE_JSON     256 /* keys, numbers, op, type, hash */
 #define RULE_OCTETS     (LIMIT_PATH_OCTETS + 16)
 
-static const char *event_name(enum log_event event)
+const char *log_event_name(enum log_event event)
 {
     switch (event) {
     case LOG_INTENT:
@@ -30,6 +30,14 @@ static const char *event_name(enum log_event event)
         return "late";
     case LOG_SUPPRESSED:
         return "suppressed";
+    case LOG_STARTED:
+        return "started";
+    case LOG_ROTATED:
+        return "rotated";
+    case LOG_CARRIED:
+        return "carried";
+    case LOG_EVENTS:
+        break;
     }
     return NULL;
 }
@@ -66,9 +74,17 @@ void log_form_open(struct json *json, const struct log_chain *chain,
     char time[TIMESTAMP_TEXT_OCTETS];
 
     json_object_open(json, NULL);
-    json_string(json, "event", event_name(event));
+    json_string(json, "event", log_event_name(event));
     json_string(json, "time", timestamp_format_us(time_us, time));
     json_number(json, "seq", (int64_t)chain->next_seq);
+}
+
+static void write_mac(struct json *json, const struct log_line *line)
+{
+    if (line->full_mac != NULL)
+        json_hex(json, "mac", line->full_mac->octets, line->full_mac->len);
+    else
+        json_null(json, "mac");
 }
 
 static void write_who(struct json *json, const struct log_line *line)
@@ -77,10 +93,7 @@ static void write_who(struct json *json, const struct log_line *line)
 
     json_string(json, "host", line->host);
     write_name(json, "key", line->key_name);
-    if (line->full_mac != NULL)
-        json_hex(json, "mac", line->full_mac->octets, line->full_mac->len);
-    else
-        json_null(json, "mac");
+    write_mac(json, line);
     json_number(json, "time_signed", (int64_t)line->time_signed_s);
     json_string(json, "from",
                 line->from == NULL ? NULL : addr_format(line->from, from));
@@ -187,19 +200,51 @@ static void write_end(struct json *json, const struct log_line *line)
     json_number(json, "batch", line->batch);
 }
 
+static void write_forgotten(struct json *json, const struct log_line *line)
+{
+    char time[TIMESTAMP_TEXT_OCTETS];
+    bool is_none = line->forgotten_us == INT64_MIN;
+
+    json_string(json, "forgotten",
+                is_none ? NULL : timestamp_format_us(line->forgotten_us, time));
+    json_number(json, "transactions", (int64_t)line->transactions);
+}
+
 static enum result write_fields(struct json *json, const struct log_line *line)
 {
+    enum result result = RES_OK;
+
     json_number(json, "gen", (int64_t)line->generation);
-    if (line->event == LOG_SUPPRESSED) {
+    switch (line->event) {
+    case LOG_INTENT:
+    case LOG_RESULT:
+    case LOG_LATE:
+        write_who(json, line);
+        result = write_changes(json, line->plan);
+        write_end(json, line);
+        return result;
+    case LOG_SUPPRESSED:
         json_string(json, "host", line->host);
         json_number(json, "duplicates", (int64_t)line->duplicates);
         json_number(json, "rate_limited", (int64_t)line->rate_limited);
         return RES_OK;
+    case LOG_STARTED:
+        write_forgotten(json, line);
+        return RES_OK;
+    case LOG_ROTATED:
+        json_number(json, "carried", (int64_t)line->carried);
+        return RES_OK;
+    case LOG_CARRIED:
+        json_string(json, "host", line->host);
+        write_mac(json, line);
+        json_number(json, "until", (int64_t)line->until_s);
+        json_string(json, "reason", outcome_of(line->reason)->name);
+        json_string(json, "rcode", rcode_name(line->rcode));
+        return RES_OK;
+    case LOG_EVENTS:
+        break;
     }
-    write_who(json, line);
-    enum result result = write_changes(json, line->plan);
-    write_end(json, line);
-    return result;
+    return RES_EBUG;
 }
 
 enum result log_form_close(struct log_chain *chain, struct json *json, size_t start,

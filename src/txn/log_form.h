@@ -1,6 +1,6 @@
 /*
- * What the two halves of the audit log share: how a line begins and ends. Floor 3; for
- * log.c and log_scan.c alone.
+ * What the parts of the audit log share: how a line begins and ends. Floor 3; for
+ * log.c, log_read.c and log_scan.c alone.
  */
 #ifndef TSIGATE_TXN_LOG_FORM_H
 #define TSIGATE_TXN_LOG_FORM_H

@@ -1,6 +1,6 @@
 /*
- * Reading the audit log back. Only lines of exactly the form that log.c writes are
- * ours; no JSON library: that form has a fixed order and no recursion.
+ * Reading the audit log back at start (D9): where the chain stands, what a crash left
+ * open, and what a retransmission could still name.
  */
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -8,8 +8,16 @@
 
 #include "base/json.h"
 #include "base/map.h"
+#include "base/timestamp.h"
 #include "txn/log.h"
 #include "txn/log_form.h"
+#include "txn/log_read.h"
+
+/* A host's name, once for all its requests. */
+struct host {
+    size_t len;
+    char name[];
+};
 
 /* An intent whose result has not been seen. */
 struct pending {
@@ -19,222 +27,49 @@ struct pending {
     const char *rule; /* its JSON value */
     size_t rule_len;
     size_t key_at, key_len; /* in body: "key" and "mac", which identify the request */
+    struct log_past past;
     char chars[];
 };
 
 struct log_scan {
+    uint64_t signed_from_s;
     struct log_chain chain;
+    struct map hosts;
     struct map by_key;
     struct pending *first, *last; /* in file order */
     size_t unresolved;
     size_t torn;
+    struct log_past *past;
+    size_t past_count;
+    size_t past_capacity;
+    bool has_lines;
+    bool is_first_of_all;
+    uint64_t carried_wanted; /* by a rotated line that was the first fed */
+    uint64_t carried_seen;
+    int64_t forgotten_us;
+    bool is_strange; /* a line of our form says what we never say */
 };
 
-struct span {
-    const char *chars;
-    size_t len;
-};
-
-struct cursor {
-    const char *at;
-    const char *end;
-    bool failed;
-};
-
-static bool starts_with(const struct cursor *c, const char *word, size_t len)
-{
-    return (size_t)(c->end - c->at) >= len && memcmp(c->at, word, len) == 0;
-}
-
-static bool take(struct cursor *c, const char *word)
-{
-    size_t len = strlen(word);
-
-    if (c->failed || !starts_with(c, word, len))
-        return false;
-    c->at += len;
-    return true;
-}
-
-static void expect(struct cursor *c, const char *word)
-{
-    if (!take(c, word))
-        c->failed = true;
-}
-
-static void scan_escape(struct cursor *c)
-{
-    if (take(c, "\"") || take(c, "\\"))
-        return;
-    expect(c, "u00");
-    for (int i = 0; i < 2 && !c->failed; i++) {
-        if (c->at == c->end || strchr("0123456789abcdef", *c->at) == NULL ||
-            *c->at == '\0')
-            c->failed = true;
-        else
-            c->at++;
-    }
-}
-
-/* Behind the opening quote, up to and with the closing one. */
-static void scan_string(struct cursor *c)
-{
-    while (!c->failed && !take(c, "\"")) {
-        if (take(c, "\\"))
-            scan_escape(c);
-        else if (c->at < c->end && *c->at >= 0x20 && *c->at <= 0x7e)
-            c->at++;
-        else
-            c->failed = true;
-    }
-}
-
-static void scan_digits(struct cursor *c)
-{
-    const char *start = c->at;
-
-    while (c->at < c->end && *c->at >= '0' && *c->at <= '9')
-        c->at++;
-    if (c->at == start)
-        c->failed = true;
-}
-
-static struct span scan_scalar(struct cursor *c)
-{
-    const char *start = c->at;
-
-    if (take(c, "\"")) {
-        scan_string(c);
-    } else if (!take(c, "null")) {
-        (void)take(c, "-");
-        scan_digits(c);
-    }
-    return (struct span){start, c->failed ? 0 : (size_t)(c->at - start)};
-}
-
-/* `,"name":value`; the first field of an object stands behind its brace. */
-static struct span scan_field(struct cursor *c, const char *lead)
-{
-    expect(c, lead);
-    return scan_scalar(c);
-}
-
-static void scan_change(struct cursor *c)
-{
-    (void)scan_field(c, "{\"op\":");
-    (void)scan_field(c, ",\"type\":");
-    (void)scan_field(c, ",\"original\":");
-    (void)scan_field(c, ",\"target\":");
-    (void)scan_field(c, ",\"ttl_asked\":");
-    (void)scan_field(c, ",\"ttl\":");
-    if (!take(c, ",\"rdata_sha256\":"))
-        expect(c, ",\"rdata\":");
-    (void)scan_scalar(c);
-    expect(c, "}");
-}
-
-static void scan_changes(struct cursor *c)
-{
-    expect(c, ",\"changes\":");
-    if (take(c, "null"))
-        return;
-    expect(c, "[");
-    if (take(c, "]"))
-        return;
-    do
-        scan_change(c);
-    while (take(c, ","));
-    expect(c, "]");
-}
-
-/* What is wanted of a line of ours. */
-struct scanned {
-    struct span event;
-    uint64_t seq;
-    struct span body; /* "gen" up to "changes" and its end */
-    struct span key;  /* "key" and "mac" in it */
-    struct span rule;
-};
-
-static uint64_t number_of(struct cursor *c, struct span span)
-{
-    uint64_t value = 0;
-
-    for (size_t i = 0; i < span.len; i++) {
-        unsigned digit = (unsigned char)span.chars[i] - (unsigned)'0';
-        if (digit > 9 || value > (INT64_MAX - 9) / 10) { /* as json_number writes */
-            c->failed = true;
-            return 0;
-        }
-        value = value * 10 + digit;
-    }
-    return value;
-}
-
-static void scan_counts(struct cursor *c)
-{
-    (void)scan_field(c, ",\"duplicates\":");
-    (void)scan_field(c, ",\"rate_limited\":");
-}
-
-static void scan_request(struct cursor *c, struct scanned *out)
-{
-    out->key.chars = c->at;
-    (void)scan_field(c, ",\"key\":");
-    (void)scan_field(c, ",\"mac\":");
-    out->key.len = (size_t)(c->at - out->key.chars);
-    (void)scan_field(c, ",\"time_signed\":");
-    (void)scan_field(c, ",\"from\":");
-    (void)scan_field(c, ",\"transport\":");
-    (void)scan_field(c, ",\"zone\":");
-    scan_changes(c);
-    out->body.len = (size_t)(c->at - out->body.chars);
-    (void)scan_field(c, ",\"verdict\":");
-    (void)scan_field(c, ",\"reason\":");
-    out->rule = scan_field(c, ",\"rule\":");
-    (void)scan_field(c, ",\"rcode\":");
-    (void)scan_field(c, ",\"primary_rcode\":");
-    (void)scan_field(c, ",\"latency_us\":");
-    (void)scan_field(c, ",\"batch\":");
-}
-
-static bool span_is(struct span span, const char *word)
-{
-    return span.len == strlen(word) && memcmp(span.chars, word, span.len) == 0;
-}
-
-static bool scan_whole(const char *line, size_t len, struct scanned *out)
-{
-    struct cursor c = {.at = line, .end = line + len};
-
-    out->event = scan_field(&c, "{\"event\":");
-    (void)scan_field(&c, ",\"time\":");
-    out->seq = number_of(&c, scan_field(&c, ",\"seq\":"));
-    out->body.chars = c.at;
-    (void)scan_field(&c, ",\"gen\":");
-    (void)scan_field(&c, ",\"host\":");
-    if (span_is(out->event, "\"suppressed\""))
-        scan_counts(&c);
-    else
-        scan_request(&c, out);
-    struct span prev = scan_field(&c, ",\"prev\":");
-    expect(&c, "}");
-    return !c.failed && c.at == c.end && prev.len == 2 * SHA256_OCTETS + 2;
-}
-
-struct log_scan *log_scan_new(void)
+struct log_scan *log_scan_new(uint64_t signed_from_s)
 {
     struct log_scan *scan = calloc(1, sizeof(*scan));
 
     if (scan == NULL)
         return NULL;
+    scan->signed_from_s = signed_from_s;
     scan->chain.next_seq = 1;
+    scan->carried_wanted = UINT64_MAX;
+    scan->forgotten_us = INT64_MIN;
+    map_init(&scan->hosts);
     map_init(&scan->by_key);
     return scan;
 }
 
 void log_scan_free(struct log_scan **scan)
 {
+    size_t cursor = 0;
+    struct host *host;
+
     if (*scan == NULL)
         return;
     for (struct pending *pending = (*scan)->first, *next; pending != NULL;
@@ -242,40 +77,163 @@ void log_scan_free(struct log_scan **scan)
         next = pending->next;
         free(pending);
     }
+    while ((host = map_next(&(*scan)->hosts, &cursor)) != NULL)
+        free(host);
+    map_fini(&(*scan)->hosts);
     map_fini(&(*scan)->by_key);
+    free((*scan)->past);
     free(*scan);
     *scan = NULL;
 }
 
-static struct pending *pending_new(const struct scanned *scanned)
+/* ---- requests that may come again ---- */
+
+/* NULL: no memory. */
+static const char *host_name(struct log_scan *scan, struct log_span span)
 {
-    size_t len = scanned->body.len + scanned->rule.len;
+    char text[NAME_TEXT_OCTETS];
+    size_t len = strlen(log_span_text(span, text, sizeof(text)));
+    struct host *host = map_get(&scan->hosts, text, len);
+
+    if (host != NULL)
+        return host->name;
+    host = malloc(sizeof(*host) + len + 1);
+    if (host == NULL)
+        return NULL;
+    host->len = len;
+    memcpy(host->name, text, len + 1);
+    if (map_put(&scan->hosts, host->name, len, host) != RES_OK) {
+        free(host);
+        return NULL;
+    }
+    return host->name;
+}
+
+static bool read_rcode(struct log_span span, enum rcode *out)
+{
+    char text[32];
+
+    (void)log_span_text(span, text, sizeof(text));
+    for (int i = RCODE_NOERROR; i <= RCODE_NOTZONE; i++) {
+        if (strcmp(rcode_name((enum rcode)i), text) == 0) {
+            *out = (enum rcode)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Requests that end so were sent to the primary, and no verified answer says that a
+ * retry may run: they have an entry in the table (T-22). */
+static const bool is_executed[REASON_COUNT] = {
+    [REASON_PERMITTED] = true,       [REASON_PREREQUISITE_FAILED] = true,
+    [REASON_TARGET_IS_CNAME] = true, [REASON_PRIMARY_REFUSED] = true,
+    [REASON_PRIMARY_FAILED] = true,  [REASON_OUTCOME_UNKNOWN] = true,
+};
+
+/* How it ended. false: not by any way that we have. */
+static bool read_end(const struct log_record *record, struct log_past *out)
+{
+    char reason[64];
+
+    if (record->event == LOG_INTENT) { /* as far as is known yet */
+        out->reason = REASON_OUTCOME_UNKNOWN;
+        out->rcode = RCODE_SERVFAIL;
+        return true;
+    }
+    (void)log_span_text(record->reason, reason, sizeof(reason));
+    if (strcmp(reason, outcome_of(REASON_UNDECIDED)->name) == 0) {
+        out->reason = REASON_UNDECIDED;
+        return true;
+    }
+    return outcome_reason_named(reason, &out->reason) == RES_OK &&
+           read_rcode(record->rcode, &out->rcode);
+}
+
+static bool read_who(const struct log_record *record, struct log_past *out)
+{
+    size_t mac_len = 0;
+
+    if (!log_span_hex(record->mac, out->mac.octets, sizeof(out->mac.octets), &mac_len))
+        return false;
+    out->mac.len = (uint8_t)mac_len;
+    if (record->event == LOG_CARRIED)
+        return log_span_number(record->until, &out->until_s);
+    return log_span_number(record->time_signed, &out->time_signed_s);
+}
+
+/* out->host NULL: this is no request that could be named again. */
+static enum result read_past(struct log_scan *scan, const struct log_record *record,
+                             struct log_past *out)
+{
+    *out = (struct log_past){.host = NULL};
+    bool is_good = read_end(record, out);
+    if (is_good && record->event != LOG_CARRIED && !is_executed[out->reason])
+        return RES_OK;
+    if (is_good && record->event != LOG_INTENT && log_span_is(record->batch, "0"))
+        return RES_OK; /* A-13: without records nothing is sent */
+    if (!is_good || !read_who(record, out)) {
+        scan->is_strange = true;
+        return RES_OK;
+    }
+    if (record->event != LOG_CARRIED && out->time_signed_s < scan->signed_from_s)
+        return RES_OK;
+    out->host = host_name(scan, record->host);
+    return out->host == NULL ? RES_EMEM : RES_OK;
+}
+
+static enum result remember(struct log_scan *scan, const struct log_record *record)
+{
+    struct log_past past;
+    enum result result = read_past(scan, record, &past);
+
+    if (result != RES_OK || past.host == NULL)
+        return result;
+    if (scan->past_count == scan->past_capacity) {
+        size_t capacity = scan->past_capacity > 0 ? 2 * scan->past_capacity : 256;
+        struct log_past *grown = realloc(scan->past, capacity * sizeof(*grown));
+        if (grown == NULL)
+            return RES_EMEM;
+        scan->past = grown;
+        scan->past_capacity = capacity;
+    }
+    scan->past[scan->past_count++] = past;
+    return RES_OK;
+}
+
+/* ---- intents ---- */
+
+static struct pending *pending_new(const struct log_record *record)
+{
+    size_t len = record->body.len + record->rule.len;
     struct pending *pending = malloc(sizeof(*pending) + len);
 
     if (pending == NULL)
         return NULL;
     *pending = (struct pending){
         .body = pending->chars,
-        .body_len = scanned->body.len,
-        .rule = pending->chars + scanned->body.len,
-        .rule_len = scanned->rule.len,
-        .key_at = (size_t)(scanned->key.chars - scanned->body.chars),
-        .key_len = scanned->key.len,
+        .body_len = record->body.len,
+        .rule = pending->chars + record->body.len,
+        .rule_len = record->rule.len,
+        .key_at = (size_t)(record->identity.chars - record->body.chars),
+        .key_len = record->identity.len,
     };
-    memcpy(pending->chars, scanned->body.chars, scanned->body.len);
-    memcpy(pending->chars + scanned->body.len, scanned->rule.chars, scanned->rule.len);
+    memcpy(pending->chars, record->body.chars, record->body.len);
+    memcpy(pending->chars + record->body.len, record->rule.chars, record->rule.len);
     return pending;
 }
 
 /* A second intent of a request that is already open adds nothing: one result serves. */
-static enum result open_intent(struct log_scan *scan, const struct scanned *scanned)
+static enum result open_intent(struct log_scan *scan, const struct log_record *record)
 {
-    struct pending *pending = pending_new(scanned);
+    struct pending *pending = pending_new(record);
 
     if (pending == NULL)
         return RES_EMEM;
-    enum result result = map_put(&scan->by_key, pending->body + pending->key_at,
-                                 pending->key_len, pending);
+    enum result result = read_past(scan, record, &pending->past);
+    if (result == RES_OK)
+        result = map_put(&scan->by_key, pending->body + pending->key_at,
+                         pending->key_len, pending);
     if (result != RES_OK) {
         free(pending);
         return result == RES_EEXISTS ? RES_OK : result;
@@ -290,9 +248,9 @@ static enum result open_intent(struct log_scan *scan, const struct scanned *scan
     return RES_OK;
 }
 
-static void close_intent(struct log_scan *scan, struct span key)
+static void close_intent(struct log_scan *scan, struct log_span identity)
 {
-    struct pending *pending = map_remove(&scan->by_key, key.chars, key.len);
+    struct pending *pending = map_remove(&scan->by_key, identity.chars, identity.len);
 
     if (pending == NULL) /* a refusal's only line */
         return;
@@ -308,31 +266,97 @@ static void close_intent(struct log_scan *scan, struct span key)
     scan->unresolved--;
 }
 
+/* T-20: what an earlier start had forgotten is still not known. */
+static void note_forgotten(struct log_scan *scan, struct log_span span)
+{
+    char text[TIMESTAMP_TEXT_OCTETS];
+    int64_t time_us;
+
+    if (log_span_is(span, "null"))
+        return;
+    if (timestamp_parse_us(log_span_text(span, text, sizeof(text)), &time_us) != RES_OK)
+        scan->is_strange = true;
+    else if (time_us > scan->forgotten_us)
+        scan->forgotten_us = time_us;
+}
+
+/* Whether what stands before the first line matters. */
+static void note_first(struct log_scan *scan, const struct log_record *record)
+{
+    scan->has_lines = true;
+    scan->is_first_of_all = record->seq == 1;
+    if (record->event == LOG_ROTATED &&
+        !log_span_number(record->carried, &scan->carried_wanted))
+        scan->is_strange = true;
+}
+
+static enum result take_record(struct log_scan *scan, const struct log_record *record)
+{
+    switch (record->event) {
+    case LOG_INTENT:
+        return open_intent(scan, record);
+    case LOG_RESULT:
+        close_intent(scan, record->identity);
+        return remember(scan, record);
+    case LOG_LATE:
+        return remember(scan, record);
+    case LOG_CARRIED:
+        scan->carried_seen++;
+        return remember(scan, record);
+    case LOG_STARTED:
+        note_forgotten(scan, record->forgotten);
+        return RES_OK;
+    case LOG_SUPPRESSED:
+    case LOG_ROTATED:
+        return RES_OK;
+    case LOG_EVENTS:
+        break;
+    }
+    return RES_EBUG;
+}
+
 enum result log_scan_line(struct log_scan *scan, const char *line, size_t len)
 {
-    struct scanned scanned = {.seq = 0};
+    struct log_record record;
 
     if (EVP_Digest(line, len, scan->chain.prev, NULL, EVP_sha256(), NULL) != 1)
         return RES_ECRYPTO;
-    if (!scan_whole(line, len, &scanned)) {
+    if (log_read(line, len, &record) != RES_OK) {
         scan->torn++;
         return RES_OK;
     }
-    if (scanned.seq >= scan->chain.next_seq)
-        scan->chain.next_seq = scanned.seq + 1;
-    if (span_is(scanned.event, "\"intent\""))
-        return open_intent(scan, &scanned);
-    if (span_is(scanned.event, "\"result\""))
-        close_intent(scan, scanned.key);
-    return RES_OK;
+    if (!scan->has_lines)
+        note_first(scan, &record);
+    if (record.seq >= scan->chain.next_seq)
+        scan->chain.next_seq = record.seq + 1;
+    return take_record(scan, &record);
 }
 
-void log_scan_end(const struct log_scan *scan, struct log_chain *out_chain,
-                  size_t *out_unresolved, size_t *out_torn)
+void log_scan_end(const struct log_scan *scan, struct log_found *out)
 {
-    *out_chain = scan->chain;
-    *out_unresolved = scan->unresolved;
-    *out_torn = scan->torn;
+    *out = (struct log_found){
+        .chain = scan->chain,
+        .unresolved = scan->unresolved,
+        .torn = scan->torn,
+        .is_strange = scan->is_strange,
+        .past = scan->past_count + scan->unresolved,
+        .has_beginning =
+            scan->is_first_of_all || (scan->carried_wanted != UINT64_MAX &&
+                                      scan->carried_seen >= scan->carried_wanted),
+        .forgotten_us = scan->forgotten_us,
+    };
+}
+
+struct log_past log_scan_past(const struct log_scan *scan, size_t index)
+{
+    static const struct log_past none = {.host = NULL};
+    const struct pending *pending = scan->first;
+
+    if (index < scan->past_count)
+        return scan->past[index];
+    for (index -= scan->past_count; index > 0 && pending != NULL; index--)
+        pending = pending->next;
+    return pending != NULL ? pending->past : none;
 }
 
 size_t log_scan_result_octets(const struct log_scan *scan)

@@ -27,25 +27,22 @@ static void note_clock(struct txns *txns, struct txn_now now)
     }
 }
 
-/* I4, T-20, T-21: whether this time signed could belong to a request that was executed
- * and forgotten. REASON_PERMITTED: no. */
+/* T-20, T-21: whether this time signed could belong to a request that was executed and
+ * forgotten. REASON_PERMITTED: no. */
 static enum reason judge_time(const struct txns *txns, const struct txn *txn,
                               struct txn_now now)
 {
     int64_t fudge_us = (int64_t)txn->snapshot->settings.max_fudge_s * TXN_SECOND_US;
     int64_t signed_us = (int64_t)txn->verified.time_signed_s * TXN_SECOND_US;
-    /* Times signed are whole seconds: what was signed in the second of the start may
-     * have been executed before it. */
-    int64_t start_us = txns->start_real_us / TXN_SECOND_US * TXN_SECOND_US;
     if (now.real_us + fudge_us < txns->highest_real_us)
         return REASON_CLOCK_SUSPECT;
     if (now.real_us + TXN_CLOCK_STEP_US < txns->highest_real_us &&
         signed_us < txns->highest_real_us - fudge_us)
         return REASON_TIME_SKEW;
-    if (signed_us < txns->horizon_us)
-        return REASON_TIME_SKEW;
-    if (txns->has_start_rule && signed_us <= start_us &&
-        now.real_us <= txns->start_real_us + fudge_us)
+    /* Times signed are whole seconds: what was signed in that very second may be older.
+     */
+    if (txns->forgotten_us != INT64_MIN && signed_us <= txns->forgotten_us &&
+        now.real_us <= txns->forgotten_us + fudge_us)
         return REASON_TIME_SKEW;
     return REASON_PERMITTED;
 }
@@ -242,7 +239,9 @@ static enum txn_fate open_update(struct txns *txns, struct txn *txn,
 {
     const struct key *key = txn->verified.key;
     principal_note_key(txns, key->name, now);
-    enum reason reason = judge_time(txns, txn, now);
+    const struct txn_entry *entry =
+        txn_table_find(txns->table, &txn->verified.full_mac);
+    enum reason reason = entry == NULL ? judge_time(txns, txn, now) : REASON_PERMITTED;
     if (reason != REASON_PERMITTED)
         return answer_unaudited(txns, txn, reason, outcome_of(reason)->rcode, now);
     struct principal *host =
@@ -250,8 +249,6 @@ static enum txn_fate open_update(struct txns *txns, struct txn *txn,
     if (host == NULL)
         return answer_unaudited(txns, txn, REASON_UNDECIDED, RCODE_SERVFAIL, now);
     take_place(txn, host);
-    const struct txn_entry *entry =
-        txn_table_find(txns->table, &txn->verified.full_mac);
     if (entry != NULL)
         return repeat(txns, txn, entry, &txn->first.client, now);
     if (!is_within_rate(txns, host, now)) {

@@ -8,11 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct principal *principal_of(struct txns *txns, const struct acl_host *host)
+struct principal *principal_named(struct txns *txns, struct name name)
 {
-    if (host == NULL)
-        return &txns->hostless;
-    const struct name name = host->name;
     struct principal *principal = map_get(&txns->principals, name.octets, name.len);
     if (principal != NULL)
         return principal;
@@ -28,6 +25,11 @@ struct principal *principal_of(struct txns *txns, const struct acl_host *host)
         return NULL;
     }
     return principal;
+}
+
+struct principal *principal_of(struct txns *txns, const struct acl_host *host)
+{
+    return host != NULL ? principal_named(txns, host->name) : &txns->hostless;
 }
 
 /* Without memory the use is not noted: nothing depends on it. */

@@ -87,14 +87,25 @@ struct txn_ports {
 
 struct txns; /* all requests, the table, the queues, the caches, the counters */
 
+struct log_scan;
+
 /* How the audit log was found at start. */
 struct txn_journal {
     uint64_t next_seq;   /* 1 in a new file */
     uint8_t prev[32];    /* SHA-256 of the last line; zeros in a new file */
     bool is_first_start; /* there was no file: T-20's rule does not hold */
+    /*
+     * The lines that a retransmission could still name, for the length of txns_new
+     * (D9). NULL: they are not all there, and T-20's rule holds for all that was signed
+     * before this start. With them it holds for what was signed before the machine's:
+     * intents are not synced, so a power failure may have taken some.
+     */
+    const struct log_scan *past;
+    int64_t booted_us; /* when the machine started, by the real clock */
 };
 
-/* Holds a reference of snapshot. NULL: no memory. */
+/* Holds a reference of snapshot. Writes the audit line of the start. NULL: no memory.
+ */
 struct txns *txns_new(const struct txn_ports *ports, struct snapshot *snapshot,
                       const struct txn_journal *journal,
                       struct txn_now now) MUST_CHECK NONNULL;

@@ -1,8 +1,7 @@
 /*
  * The transaction table: which signed requests were executed and how that ended, so
  * that a retransmission or a replay is answered and not executed (I4, T-19, T-22).
- * Floor 3. All memory is taken at start and at a reload that asks for another size;
- * nothing is evicted: full means refused.
+ * Floor 3. All memory is taken at start; nothing is evicted: full means refused.
  */
 #ifndef TSIGATE_TXN_TXN_TABLE_H
 #define TSIGATE_TXN_TXN_TABLE_H
@@ -36,22 +35,19 @@ struct txn_table;
 /* NULL: no memory. */
 struct txn_table *txn_table_new(size_t entries) MUST_CHECK;
 void txn_table_free(struct txn_table **table) NONNULL;
-/* From now on so many entries at most. All that are in it stay, be they more: then
- * nothing is entered before enough have gone. RES_EMEM: as before. */
-enum result txn_table_resize(struct txn_table *table,
-                             size_t entries) MUST_CHECK NONNULL;
 
 /* NULL: not seen. The pointer holds until the next insert, remove or expire. */
 struct txn_entry *txn_table_find(struct txn_table *table,
                                  const struct tsig_mac *full_mac) NONNULL;
 /*
- * Enters a request in progress. *host_count goes up; RES_ERANGE: the table is full, or
- * the host has its eighth of it. RES_EEXISTS: it is there. until_s: TimeSigned +
- * max_fudge + slack; now of both clocks in seconds.
+ * Enters a request in progress, or with txn NULL one that is done. *host_count goes up;
+ * RES_ERANGE: the table is full, or the host has its eighth of it. RES_EEXISTS: it is
+ * there. until_s: TimeSigned + max_fudge + slack; now of both clocks in seconds.
  */
 enum result txn_table_insert(struct txn_table *table, const struct tsig_mac *full_mac,
                              uint32_t *host_count, struct txn *txn, uint64_t until_s,
-                             int64_t now_real_s, int64_t now_mono_s) MUST_CHECK NONNULL;
+                             int64_t now_real_s, int64_t now_mono_s) MUST_CHECK
+    NONNULL_AT(1, 2, 3);
 /* The upstream never received it: a retry may run. */
 void txn_table_remove(struct txn_table *table, const struct tsig_mac *full_mac) NONNULL;
 /* Looks at some slots (bounded work, a moving hand) and drops what both clocks have

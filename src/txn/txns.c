@@ -35,6 +35,67 @@ static void init_lists(struct txns *txns)
     }
 }
 
+/* D9: one request of the last runs comes back into the table. */
+static enum result recall(struct txns *txns, const struct log_past *past,
+                          struct txn_now now)
+{
+    struct name_buf host;
+    uint64_t until_s =
+        past->time_signed_s + txns->snapshot->settings.max_fudge_s + TXN_TABLE_SLACK_S;
+    if (past->until_s > 0)
+        until_s = past->until_s;
+    if ((int64_t)until_s < now.real_us / TXN_SECOND_US)
+        return RES_OK; /* nobody believes its time any more */
+    enum result res = name_from_text(past->host, strlen(past->host), &host);
+    if (res != RES_OK)
+        return res;
+    struct principal *principal = principal_named(txns, name_of(&host));
+    if (principal == NULL)
+        return RES_EMEM;
+    res = txn_table_insert(txns->table, &past->mac, &principal->transactions, NULL,
+                           until_s, now.real_us / TXN_SECOND_US,
+                           now.mono_us / TXN_SECOND_US);
+    struct txn_entry *entry = txn_table_find(txns->table, &past->mac);
+    if (entry == NULL)
+        return res;
+    entry->reason =
+        (uint8_t)past->reason; /* the later word about it, if it was there */
+    entry->rcode = (uint8_t)past->rcode;
+    return RES_OK;
+}
+
+static bool recall_all(struct txns *txns, const struct log_scan *scan,
+                       struct txn_now now)
+{
+    struct log_found found;
+    bool is_whole = true;
+    log_scan_end(scan, &found);
+    for (size_t i = 0; i < found.past; i++) {
+        const struct log_past past = log_scan_past(scan, i);
+        if (past.host != NULL && recall(txns, &past, now) != RES_OK)
+            is_whole = false;
+    }
+    return is_whole;
+}
+
+/* T-20: the table of the last run, or the rule that makes up for it. */
+static void recover(struct txns *txns, const struct txn_journal *journal,
+                    struct txn_now now)
+{
+    struct log_found found = {.forgotten_us = INT64_MIN};
+    txns->forgotten_us = now.real_us;
+    if (journal->is_first_start)
+        txns->forgotten_us = INT64_MIN;
+    if (journal->past != NULL) {
+        log_scan_end(journal->past, &found);
+        if (recall_all(txns, journal->past, now))
+            txns->forgotten_us = journal->booted_us;
+    }
+    if (found.forgotten_us > txns->forgotten_us)
+        txns->forgotten_us = found.forgotten_us;
+    journal_write_started(txns, txn_table_count(txns->table), now);
+}
+
 struct txns *txns_new(const struct txn_ports *ports, struct snapshot *snapshot,
                       const struct txn_journal *journal, struct txn_now now)
 {
@@ -46,7 +107,6 @@ struct txns *txns_new(const struct txn_ports *ports, struct snapshot *snapshot,
     txns->snapshot = snapshot_hold(snapshot);
     txns->chain.next_seq = journal->next_seq;
     memcpy(txns->chain.prev, journal->prev, sizeof txns->chain.prev);
-    txns->has_start_rule = !journal->is_first_start;
     txns->start_real_us = now.real_us;
     txns->highest_real_us = now.real_us;
     txns->suppressed_us = now.mono_us + TXN_SUPPRESSED_US;
@@ -59,6 +119,7 @@ struct txns *txns_new(const struct txn_ports *ports, struct snapshot *snapshot,
         txns_free(&txns);
         return NULL;
     }
+    recover(txns, journal, now);
     soa_set_zones(txns, now);
     return txns;
 }
@@ -101,30 +162,19 @@ void txns_free(struct txns **txns_at)
     *txns_at = NULL;
 }
 
-/* The table holds requests for as long as the window was when they came (T-19); where
- * it gets wider, the ones from before that are not in it must stay outside. */
-static void note_window(struct txns *txns, const struct settings *settings,
-                        struct txn_now now)
-{
-    uint32_t fudge_s = txns->snapshot->settings.max_fudge_s;
-    int64_t covered_us = now.real_us - (int64_t)fudge_s * TXN_SECOND_US;
-
-    if (settings->max_fudge_s > fudge_s && covered_us > txns->horizon_us)
-        txns->horizon_us = covered_us;
-}
-
 void txns_set_snapshot(struct txns *txns, struct snapshot *snapshot, struct txn_now now)
 {
     struct snapshot *before = txns->snapshot;
-    note_window(txns, &snapshot->settings, now);
+    int64_t fudge_us = (int64_t)before->settings.max_fudge_s * TXN_SECOND_US;
+    /* Entries were kept for the shorter window: what has left the table may be signed
+     * within the longer one (I4). */
+    if (snapshot->settings.max_fudge_s > before->settings.max_fudge_s &&
+        now.real_us - fudge_us > txns->forgotten_us)
+        txns->forgotten_us = now.real_us - fudge_us;
     txns->snapshot = snapshot_hold(snapshot);
     snapshot_release(&before);
     lookup_forget(txns);
     principals_purge(txns);
-    if (txn_table_resize(txns->table, snapshot->settings.limits.transactions) != RES_OK)
-        journal_log(txns, LEVEL_WARNING,
-                    "event=table-not-resized why=\"no memory: limits.transactions "
-                    "stays what it was\"");
     soa_set_zones(txns, now);
 }
 

@@ -241,10 +241,9 @@ struct txns {
     struct cname_list cnames;
 
     int64_t start_real_us;
-    bool has_start_rule;     /* T-20 */
+    int64_t forgotten_us; /* T-20: requests signed up to here may have been executed and
+                             are not in the table; INT64_MIN: none was */
     int64_t highest_real_us; /* T-21 */
-    int64_t horizon_us; /* what was signed before may be forgotten: a larger max_fudge
-                           came later (I4) */
     bool is_clock_told;
     int64_t suppressed_us;    /* monotonic: when the next `suppressed` lines are due */
     struct bucket log_bucket; /* lines that peers cause */
@@ -303,6 +302,9 @@ int64_t txn_deadline_us(const struct txn *txn) NONNULL;
 /* Writes one audit line about a request. RES_EIO, RES_EMEM: it is not in the file. */
 enum result journal_write(struct txns *txns, const struct txn *txn,
                           enum log_event event, struct txn_now now) MUST_CHECK NONNULL;
+/* The line of this start. */
+void journal_write_started(struct txns *txns, uint64_t transactions,
+                           struct txn_now now) NONNULL;
 /* `suppressed` lines of all principals that have something to tell. */
 void journal_write_suppressed(struct txns *txns, struct txn_now now) NONNULL;
 void journal_log(struct txns *txns, enum txn_level level, const char *format, ...)
@@ -321,6 +323,9 @@ void journal_log_refused(struct txns *txns, const struct gate_inquiry *inquiry,
 /* host NULL: that of keys without one. NULL: no memory. */
 struct principal *principal_of(struct txns *txns,
                                const struct acl_host *host) MUST_CHECK NONNULL_AT(1);
+/* That of a host's name, configured or not. NULL: no memory. */
+struct principal *principal_named(struct txns *txns,
+                                  struct name name) MUST_CHECK NONNULL;
 void principal_note_key(struct txns *txns, struct name key_name,
                         struct txn_now now) NONNULL;
 /* After a reload: drops hosts and keys that are configured no more and owe nothing. */

@@ -288,6 +288,55 @@ def test_restart_does_not_open_a_replay(running):
     assert primary.records() == set()
 
 
+def kill_and_start(gateway):
+    gateway.kill()
+    gateway.start()
+
+
+def test_the_table_outlives_a_crash(running):
+    """D9, T-19: the answer was lost with the gateway; the same octets get it again, and
+    nothing is executed a second time."""
+    gateway, primary = running.gateway, running.primary
+    request, other = add(gateway), add(gateway, token=wire.acme_token("other"))
+    assert wire.ask_udp(request, gateway.port).rcode == "NOERROR"
+    deleted = wire.sign(wire.update(STATIC, wire.delete(CHALLENGE, "TXT")), gateway.key())
+    assert wire.ask_udp(deleted, gateway.port).rcode == "NOERROR"
+    kill_and_start(gateway)
+    assert wire.ask_udp(request, gateway.port).rcode == "NOERROR"
+    assert primary.records() == set()
+    with open("/proc/uptime", encoding="ascii") as file:
+        if float(file.read().split()[0]) < 400:
+            return  # T-20: what was signed before the machine started is too old
+    assert wire.ask_udp(other, gateway.port).rcode == "NOERROR", "it had never come before"
+
+
+def test_a_crash_before_the_answer(running):
+    """D9, U-12: sent to the primary, and then nobody knows: the same octets are never
+    executed again."""
+    gateway, primary = running.gateway, running.primary
+    assert wire.ask_udp(add(gateway, token=wire.acme_token("first")),
+                        gateway.port).rcode == "NOERROR"
+    request = add(gateway)
+    primary.signal(signal.SIGSTOP)
+    try:
+        with wire.udp_socket("127.0.0.1") as sock:
+            sock.sendto(request.wire, ("127.0.0.1", gateway.port))
+            until(lambda: any(line.get("mac") == request.mac.hex()
+                              for line in gateway.audit_lines()), 5, "the intent is written")
+            gateway.kill()
+    finally:
+        primary.signal(signal.SIGCONT)
+    until(lambda: f'"{TOKEN}"' in primary.ask(TARGET, "TXT"), 5, "the primary has applied it")
+    gateway.start()
+    deleted = wire.sign(wire.update(STATIC, wire.delete(CHALLENGE, "TXT")), gateway.key())
+    assert wire.ask_udp(deleted, gateway.port).rcode == "NOERROR"
+    assert wire.ask_udp(request, gateway.port).rcode == "SERVFAIL"
+    assert primary.records() == set()
+    results = [line for line in gateway.audit_lines() if line.get("mac") == request.mac.hex()]
+    assert [line["event"] for line in results] == ["intent", "result"]
+    assert results[1]["reason"] == "outcome-unknown"
+
+
 # ---- the control socket --------------------------------------------------------------
 
 def test_status(running):

@@ -112,8 +112,7 @@ static enum result audit_write(void *arg, const uint8_t *line, size_t len)
     struct stage *stage = arg;
     struct paper *paper = &stage->paper;
     char prev[2 * 32 + 1];
-    size_t unresolved, torn;
-    struct log_chain chain;
+    struct log_found found;
 
     if (paper->write_fails || (paper->fails_at > 0 && --paper->fails_at == 0))
         return RES_EIO;
@@ -124,8 +123,9 @@ static enum result audit_write(void *arg, const uint8_t *line, size_t len)
     assert_int_equal(EVP_Digest(line, len - 1, paper->prev, NULL, EVP_sha256(), NULL),
                      1);
     assert_int_equal(log_scan_line(paper->scan, (const char *)line, len - 1), RES_OK);
-    log_scan_end(paper->scan, &chain, &unresolved, &torn);
-    assert_int_equal(torn, 0);
+    log_scan_end(paper->scan, &found);
+    assert_int_equal(found.torn, 0);
+    assert_false(found.is_strange);
     assert_true(paper->len + len <= PAPER_OCTETS);
     memcpy(paper->chars + paper->len, line, len);
     paper->len += len;
@@ -501,7 +501,7 @@ void stage_open(struct stage *stage, void (*tune)(struct settings *settings))
     primary_add(&stage->primary, "_acme-challenge.bent.duckcorp.org", "CNAME",
                 "_acme-challenge.mx2._kage.duckcorp.org.");
     stage->paper.chars = malloc(PAPER_OCTETS);
-    stage->paper.scan = log_scan_new();
+    stage->paper.scan = log_scan_new(0);
     assert_non_null(stage->paper.chars);
     assert_non_null(stage->paper.scan);
     start(stage, &first);
@@ -562,24 +562,26 @@ void stage_close(struct stage *stage)
 
 void stage_restart(struct stage *stage)
 {
-    struct txn_journal journal = {.next_seq = 0};
-    struct log_chain chain;
-    size_t unresolved, torn;
+    struct log_found found;
 
     for (size_t i = 0; i < stage->ask_count; i++) {
         struct ask *ask = stage->asks[i];
-        if (ask->replies == 0 &&
-            ask->opened.fate == TXN_WAITING) /* whoever waited waits in vain */
+        if (ask->replies == 0) /* whoever waited waits in vain */
             ask->is_dismissed = true;
     }
     trace(stage, "restart");
     txns_free(&stage->txns);
     stage->sent = 0;
     stage->paper.sync_count = 0;
+    stage->paper.synced_len = stage->paper.len; /* a start begins with a sync */
     stage->primary.letter_count = 0;
-    log_scan_end(stage->paper.scan, &chain, &unresolved, &torn);
-    journal.next_seq = chain.next_seq;
-    memcpy(journal.prev, chain.prev, sizeof(journal.prev));
+    log_scan_end(stage->paper.scan, &found);
+    struct txn_journal journal = {
+        .next_seq = found.chain.next_seq,
+        .past = stage->paper.is_unusable ? NULL : stage->paper.scan,
+        .booted_us = stage->booted_us,
+    };
+    memcpy(journal.prev, found.chain.prev, sizeof(journal.prev));
     start(stage, &journal);
 }
 

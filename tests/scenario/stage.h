@@ -52,10 +52,8 @@ struct wish {
     unsigned connection; /* of TCP: shared by all who name it; 0: one of its own */
     uint16_t edns;
     int64_t signed_ago_s;
-    uint16_t fudge_s; /* 0: 300 */
     bool has_bad_mac;
     bool has_unknown_key; /* signed, under a name that nobody knows */
-    uint32_t noise;       /* seed of what is changed on the way; 0: nothing */
 };
 
 #define ASK_OCTETS  4096
@@ -128,6 +126,7 @@ struct paper {
     size_t sync_count;
     uint8_t prev[32]; /* SHA-256 of the last line */
     struct log_scan *scan;
+    bool is_unusable; /* for the next start (T-20) */
 };
 
 struct wire {
@@ -143,6 +142,7 @@ struct stage {
     struct snapshot *snapshot;
     struct txns *txns;
     struct txn_now now;
+    int64_t booted_us; /* when the machine started */
     struct primary primary;
     struct paper paper;
     struct wire wires[LINKS];

@@ -185,7 +185,8 @@ static void repeat_something(void)
         return;
     const struct ask *ask = stage.asks[any((unsigned)stage.ask_count)]->original;
     struct deed *deed = deed_of(ask);
-    if (ask->replies == 1 && ask->applied == 0) {
+    bool is_over = ask->replies == 1 || ask->is_dismissed;
+    if (is_over && ask->applied == 0) {
         if (deed->is_revived)
             return;
         deed->is_revived = true;

@@ -90,6 +90,7 @@ static void test_soa(void **state)
 
     (void)state;
     unsigned before = stage.primary.received[KIND_SOA];
+    size_t written = stage.paper.len;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct soa_case *c = &cases[i];
 
@@ -107,7 +108,7 @@ static void test_soa(void **state)
     assert_string_equal(first_of(query(MX1, TARGET, "SOA", false), SECTION_UPDATE),
                         "_kage.duckcorp.org SOA"); /* C-14: the longest zone */
     assert_int_equal(stage.primary.received[KIND_SOA], before); /* all known already */
-    assert_int_equal(stage.paper.len, 0);
+    assert_int_equal(stage.paper.len, written);
 }
 
 /* After an update through the gateway, and every cache_s. */

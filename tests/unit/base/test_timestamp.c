@@ -60,6 +60,27 @@ static void what_is_formatted_is_parsed_back(void **state)
     }
 }
 
+static void microseconds_are_parsed_back(void **state)
+{
+    static const char *const bad[] = {
+        "2027-01-01T00:00:00Z",         "2027-01-01T00:00:00.00001Z",
+        "2027-01-01T00:00:00.0000001Z", "2027-01-01T00:00:00,000001Z",
+        "2027-02-30T00:00:00.000001Z",  "2027-01-01T00:00:00.00000xZ",
+        "2027-01-01T00:00:00.000001+",  "",
+    };
+    int64_t time_us = 0;
+
+    (void)state;
+    assert_int_equal(timestamp_parse_us("2027-01-01T00:00:00.000001Z", &time_us),
+                     RES_OK);
+    assert_int_equal(time_us, 1798761600000001);
+    assert_int_equal(timestamp_parse_us("1969-12-31T23:59:59.999999Z", &time_us),
+                     RES_OK);
+    assert_int_equal(time_us, -1);
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_case(bad[i], timestamp_parse_us(bad[i], &time_us) == RES_EFORMAT);
+}
+
 static void extremes_fit_their_room(void **state)
 {
     char text[TIMESTAMP_TEXT_OCTETS];
@@ -82,6 +103,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parses_utc_and_nothing_else),
         cmocka_unit_test(what_is_formatted_is_parsed_back),
+        cmocka_unit_test(microseconds_are_parsed_back),
         cmocka_unit_test(extremes_fit_their_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

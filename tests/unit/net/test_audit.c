@@ -27,6 +27,8 @@ static char path[64];
 
 static const struct txn_now now = {.mono_us = 1, .real_us = 1800000000000000};
 
+static int64_t moment_us = 1800000000000000; /* of the lines */
+
 struct run {
     struct audit *audit;
     struct txn_journal journal;
@@ -37,7 +39,7 @@ static struct run open_run(void)
 {
     struct run run;
 
-    assert_int_equal(audit_open(path, now, &run.audit, &run.journal), RES_OK);
+    assert_int_equal(audit_open(path, 300, now, &run.audit, &run.journal), RES_OK);
     run.chain.next_seq = run.journal.next_seq;
     memcpy(run.chain.prev, run.journal.prev, sizeof(run.chain.prev));
     return run;
@@ -49,7 +51,9 @@ static size_t build_line(struct run *run, enum log_event event, uint8_t *octets,
     struct tsig_mac mac = {.len = 32};
     const struct log_line line = {
         .event = event,
-        .time_us = now.real_us,
+        .time_us = moment_us,
+        .time_signed_s = (uint64_t)moment_us / 1000000,
+        .batch = 1,
         .host = "mx1.duckcorp.org",
         .key_name = name_root,
         .full_mac = &mac,
@@ -59,7 +63,7 @@ static size_t build_line(struct run *run, enum log_event event, uint8_t *octets,
     };
     struct writer w = writer_of(octets, capacity);
 
-    mac.octets[0] = (uint8_t)run->chain.next_seq;
+    memcpy(mac.octets, &run->chain.next_seq, sizeof(run->chain.next_seq));
     assert_int_equal(log_write_line(&run->chain, &line, &w), RES_OK);
     return w.len;
 }
@@ -215,6 +219,68 @@ static void test_full_disk(void **state)
     audit_close(&run.audit);
 }
 
+/* D9: only the end of a big file is read, as far back as it can matter. */
+static void test_big_file(void **state)
+{
+    struct run run = open_run();
+    const int64_t minute_us = 60 * INT64_C(1000000);
+    struct log_found found;
+
+    (void)state;
+    for (int n = 12000; n > 0; n--) {
+        moment_us = now.real_us - n * minute_us / 60;
+        write_line(&run, LOG_RESULT);
+    }
+    moment_us = now.real_us;
+    uint8_t prev[32];
+    memcpy(prev, run.chain.prev, sizeof(prev));
+    audit_close(&run.audit);
+    run = open_run();
+    assert_int_equal(run.journal.next_seq, 12001);
+    assert_memory_equal(run.journal.prev, prev, sizeof(prev));
+    assert_non_null(run.journal.past);
+    log_scan_end(run.journal.past, &found);
+    assert_int_equal(found.past, 300 + 60); /* max_fudge and slack, one a second */
+    assert_false(found.has_beginning);
+    audit_close(&run.audit);
+}
+
+/* T-20: what tells that lines may be missing. */
+static void test_usable_lines(void **state)
+{
+    struct run run = open_run();
+
+    (void)state;
+    write_line(&run, LOG_RESULT);
+    write_line(&run, LOG_RESULT);
+    audit_close(&run.audit);
+    run = open_run();
+    assert_non_null(run.journal.past);
+    audit_close(&run.audit);
+
+    append("torn\n");
+    run = open_run();
+    assert_null(run.journal.past);
+    audit_close(&run.audit);
+
+    /* The first line has gone, as when somebody else has cut the file. */
+    char *text = strchr(read_file(NULL), '\n') + 1;
+    *strstr(text, "torn") = '\0';
+    char rest[8192];
+    (void)snprintf(rest, sizeof(rest), "%s", text);
+    assert_int_equal(truncate(path, 0), 0);
+    append(rest);
+    run = open_run();
+    assert_null(run.journal.past);
+    assert_int_equal(run.journal.next_seq, 3);
+    audit_close(&run.audit);
+
+    assert_int_equal(truncate(path, 0), 0);
+    run = open_run();
+    assert_null(run.journal.past);
+    audit_close(&run.audit);
+}
+
 static void test_one_writer(void **state)
 {
     struct run run = open_run();
@@ -222,7 +288,7 @@ static void test_one_writer(void **state)
     struct audit *other = NULL;
 
     (void)state;
-    assert_int_equal(audit_open(path, now, &other, &journal), RES_EEXISTS);
+    assert_int_equal(audit_open(path, 300, now, &other, &journal), RES_EEXISTS);
     assert_null(other);
     audit_close(&run.audit);
 }
@@ -235,7 +301,7 @@ static void test_not_openable(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-        if (audit_open(paths[i], now, &audit, &journal) != RES_EIO)
+        if (audit_open(paths[i], 300, now, &audit, &journal) != RES_EIO)
             fail_msg("%s", paths[i]);
 }
 
@@ -270,6 +336,8 @@ int main(void)
         cmocka_unit_test_setup(test_torn_line, new_path),
         cmocka_unit_test_setup(test_intent_without_result, new_path),
         cmocka_unit_test_setup(test_full_disk, new_path),
+        cmocka_unit_test_setup(test_big_file, new_path),
+        cmocka_unit_test_setup(test_usable_lines, new_path),
         cmocka_unit_test_setup(test_one_writer, new_path),
         cmocka_unit_test(test_not_openable),
     };
