@@ -53,7 +53,7 @@ static bool is_first_label_equal(struct name a, struct name b)
 
 /* W-8: a dot, a blank, a control octet or one over 0x7e is written by nobody who means
  * a host; what has one is reached by the rule that spells it, never by a star. */
-static bool is_first_label_plain(struct name name)
+bool acl_is_label_plain(struct name name)
 {
     for (size_t i = 1; i <= name.octets[0]; i++) {
         if (name.octets[i] <= 0x20 || name.octets[i] > 0x7e || name.octets[i] == '.')
@@ -66,7 +66,7 @@ static bool is_first_label_plain(struct name name)
 static bool is_under(struct name name, struct name suffix, bool is_subtree)
 {
     do {
-        if (name_is_root(name) || !is_first_label_plain(name))
+        if (name_is_root(name) || !acl_is_label_plain(name))
             return false;
         name = name_parent(name);
     } while (is_subtree && name.len > suffix.len);
@@ -83,8 +83,7 @@ static bool is_pattern_match(const struct acl_right *right, struct name name)
         if (name_is_root(name))
             return false;
         bool is_star = (stars & 1) != 0;
-        if (is_star ? !is_first_label_plain(name)
-                    : !is_first_label_equal(pattern, name))
+        if (is_star ? !acl_is_label_plain(name) : !is_first_label_equal(pattern, name))
             return false;
         pattern = name_parent(pattern);
         name = name_parent(name);
@@ -112,13 +111,12 @@ struct name acl_pattern_sample(struct name owner, uint64_t stars, struct name_bu
     memcpy(room->octets, owner.octets, owner.len);
     for (size_t at = 0; stars != 0; stars >>= 1, at += 1u + room->octets[at]) {
         if ((stars & 1) != 0)
-            room->octets[at + 1] = 'x';
+            room->octets[at + 1] = ACL_FRESH_LABEL;
     }
     return name_of(room);
 }
 
-/* Whether the name, or where it is written, is a zone's apex. */
-static bool is_apex(const struct acl *acl, struct name original)
+bool acl_is_apex(const struct acl *acl, struct name original)
 {
     struct name_buf target;
 
@@ -128,10 +126,9 @@ static bool is_apex(const struct acl *acl, struct name original)
            zones_exact(acl->zones, name_of(&target)) != NULL;
 }
 
-/* */
-static bool is_beyond_patterns(const struct acl *acl, struct name original)
+bool acl_is_beyond_patterns(const struct acl *acl, struct name original)
 {
-    return acl_is_closed_to_patterns(original) || is_apex(acl, original);
+    return acl_is_closed_to_patterns(original) || acl_is_apex(acl, original);
 }
 
 bool acl_right_matches(const struct acl *acl, const struct acl_right *right,
@@ -139,7 +136,7 @@ bool acl_right_matches(const struct acl *acl, const struct acl_right *right,
 {
     if (right->stars == 0)
         return name_equal(right->owner, original);
-    return is_pattern_match(right, original) && !is_beyond_patterns(acl, original);
+    return is_pattern_match(right, original) && !acl_is_beyond_patterns(acl, original);
 }
 
 /* The first ACL_RIGHTS_MAX rights found, by file order. */
@@ -181,7 +178,7 @@ size_t acl_rights_of(const struct acl *acl, const struct acl_host *host,
 
     for (; right != NULL && found.count < ACL_RIGHTS_MAX; right = right->next)
         add_found(&found, right);
-    if (acl->patterns.count == 0 || is_beyond_patterns(acl, original))
+    if (acl->patterns.count == 0 || acl_is_beyond_patterns(acl, original))
         return found.count;
     for (struct name suffix = original; !name_is_root(suffix);) {
         suffix = name_parent(suffix);
@@ -215,7 +212,7 @@ static bool is_ignored_by_primaries(const struct acl *acl,
                                     const struct acl_question *question)
 {
     return question->op == UPDATE_DELETE_RRSET && question->type == TYPE_NS &&
-           is_apex(acl, question->original);
+           acl_is_apex(acl, question->original);
 }
 
 /* values and TTLs of adds only, so that whoever may add may also clean up. */

@@ -255,7 +255,7 @@ static bool check_owner(struct compiler *c, const struct expansion *x)
 
 /* ---- rights ---- */
 
-static bool is_same_terms(const struct acl_terms *a, const struct acl_terms *b)
+bool acl_is_same_terms(const struct acl_terms *a, const struct acl_terms *b)
 {
     if (a == b)
         return true;
@@ -281,7 +281,7 @@ static void warn_if_twice(struct compiler *c, const struct acl_right *head,
          i++, other = other->next) {
         if (other->stars != right->stars || other->is_subtree != right->is_subtree ||
             !name_equal(other->owner, right->owner) ||
-            !is_same_terms(other->grant->terms, right->grant->terms))
+            !acl_is_same_terms(other->grant->terms, right->grant->terms))
             continue;
         if (is_news(c, TOLD_GRANT_TWICE))
             diags_warn(c->diags, place, "grant-twice",

@@ -39,7 +39,22 @@ static inline struct name acl_pattern_tail(struct name owner, uint64_t stars)
 /* Whether no pattern may match name, whatever it says: a `*` label (A-6) or
  * _validation-persist, under which one write authorises an account for good (A-5). */
 bool acl_is_closed_to_patterns(struct name name) MUST_CHECK;
-/* A name that the pattern reaches: `x` in place of each star. A view of room. */
+/* Whether the name, or where it is written, is a zone's apex. */
+bool acl_is_apex(const struct acl *acl, struct name original) MUST_CHECK NONNULL;
+/* what no pattern matches in the zones at hand. */
+bool acl_is_beyond_patterns(const struct acl *acl,
+                            struct name original) MUST_CHECK NONNULL;
+/* Whether both allow the same, by what is written in them. */
+bool acl_is_same_terms(const struct acl_terms *a,
+                       const struct acl_terms *b) MUST_CHECK NONNULL;
+/* What stands in place of a star where some label has to: plain, and written by nobody.
+ */
+#define ACL_FRESH_LABEL '!'
+
+/* W-8: whether a star may stand for the name's first label. */
+bool acl_is_label_plain(struct name name) MUST_CHECK;
+/* A name that the pattern reaches and no exact owner is: ACL_FRESH_LABEL in place of
+ * each star. A view of room. */
 struct name acl_pattern_sample(struct name owner, uint64_t stars,
                                struct name_buf *room) NONNULL;
 

@@ -39,12 +39,16 @@ struct rightset_add {
     uint16_t max_records;
 };
 
+struct rightset_adds {
+    struct rightset_add *all;
+    size_t count;
+};
+
 /* What one of the two ACLs says; place.file NULL: nothing. */
 struct rightset_side {
     struct place place;
     const struct acl_host *host;      /* of a right or key; for `from` */
-    const struct rightset_add *adds;  /* of a right with `add`, else none */
-    size_t add_count;                 /* */
+    struct rightset_adds adds;        /* of a right with `add`, else none */
     const struct acl_credential *key; /* of a key */
     const struct acl_alias *alias;    /* of an alias */
 };

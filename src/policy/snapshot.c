@@ -130,10 +130,14 @@ static enum result list_files(struct loading *l, const struct settings_text *pat
 static enum result add_acl(struct loading *l)
 {
     const struct settings *settings = &l->snapshot->settings;
+    const struct snapshot_text *text = l->wanted->acl;
     struct file_list files = {0};
     enum result res = add_stock(l);
 
-    if (!is_fatal(res))
+    if (text != NULL && !is_fatal(res))
+        res = aclfile_parse(&l->snapshot->source, text->name, text->chars, text->len,
+                            false, l->diags);
+    else if (!is_fatal(res))
         res = list_files(l, settings->acl, settings->acl_count, &files);
     for (size_t i = 0; i < files.count && !is_fatal(res); i++)
         res = add_acl_file(l, files.paths[i], (struct place){0}, false);

@@ -30,11 +30,20 @@ struct snapshot {
     unsigned references;
 };
 
+/* An ACL that lies in no file. */
+struct snapshot_text {
+    const char *name; /* in messages and rules, in place of a file's */
+    const char *chars;
+    size_t len;
+};
+
 struct snapshot_wanted {
     bool with_keys;      /* false: key files are not opened; the tool's questions */
     uid_t key_owner;     /* beside root, who may own key files (O-3) */
     uint64_t generation; /* of the new snapshot */
     int64_t now_s;
+    const struct snapshot_text *acl; /* instead of the settings' ACL files; NULL: those.
+                                        Its name lives as long as the snapshot */
 };
 
 /* An empty one with one reference, its arena and settings' defaults in place, for the

@@ -26,6 +26,8 @@ static const struct command commands[] = {
      "all rights, one a line"},
     {"cnames", cnames_main, "tsigate cnames [--check] [--json] [-c FILE]",
      "the CNAME lines that the static zones need"},
+    {"diff", diff_main, "tsigate diff [--json] [-c FILE] OLD NEW",
+     "which rights two ACLs tell apart"},
     {"test", test_main, "tsigate test [--acl FILE...] [--json] [-c FILE] FILE.eval...",
      "run decision tables"},
     {"status", status_main, "tsigate status [--json] [-c FILE]",

@@ -6,6 +6,7 @@
 
 #include "base/timestamp.h"
 #include "dns/type.h"
+#include "tsigate/right_text.h"
 #include "tsigate/tool.h"
 
 /* ---- the parts of a right as text ---- */
@@ -22,10 +23,7 @@ static const char *ops_text(struct tool *tool, const struct acl_terms *terms)
 {
     uint8_t octets[PART_OCTETS];
     struct writer w = writer_of(octets, sizeof octets);
-    for (enum update_op op = UPDATE_ADD; op < UPDATE_OPS; op++) {
-        if ((terms->ops & 1U << op) != 0)
-            writer_printf(&w, "%s%s", w.len > 0 ? "," : "", update_op_name(op));
-    }
+    right_text_ops(&w, terms->ops);
     return page_text(tool, &w);
 }
 
@@ -60,24 +58,11 @@ static const char *check_text(struct tool *tool, const struct acl_terms *terms)
     return text != NULL ? text : "?";
 }
 
-/* An address alone without its length, as the ACL has it. */
-static const char *prefix_text(const struct prefix *prefix, char *text)
-{
-    if (prefix->bits == (prefix->addr.family == 4 ? 32 : 128))
-        return addr_format(&prefix->addr, text);
-    return prefix_format(prefix, text);
-}
-
 static const char *from_text(struct tool *tool, const struct acl_host *host)
 {
     uint8_t octets[PART_OCTETS];
     struct writer w = writer_of(octets, sizeof octets);
-    for (const struct acl_from_line *line = host->from; line != NULL;
-         line = line->next) {
-        char text[ADDR_TEXT_OCTETS];
-        writer_printf(&w, "%s%s", w.len > 0 ? "," : "",
-                      prefix_text(&line->prefix, text));
-    }
+    right_text_from(&w, host);
     return page_text(tool, &w);
 }
 

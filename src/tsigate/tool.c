@@ -119,6 +119,7 @@ static enum result read_site(struct tool *tool, const struct tool_wanted *wanted
         .key_owner = key_owner(&tool->snapshot->settings),
         .generation = 1,
         .now_s = tool->now_s,
+        .acl = wanted->acl_text,
     };
     return snapshot_load(tool->snapshot, &snapshot_wanted, &tool->diags);
 }

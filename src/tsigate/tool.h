@@ -40,6 +40,7 @@ typedef int tool_command(struct tool *tool, int argc, char **argv);
 
 tool_command check_main;
 tool_command cnames_main;
+tool_command diff_main;
 tool_command explain_main;
 tool_command reload_main;
 tool_command rights_main;
@@ -82,6 +83,7 @@ struct tool_wanted {
     bool is_daemon;   /* what only the daemon needs has to be there (check) */
     char *const *acl; /* these ACL files instead of the configuration's */
     size_t acl_count; /* 0: the configuration's */
+    const struct snapshot_text *acl_text; /* this ACL instead; NULL: files */
 };
 
 /* Reads tsigate.conf and what it names into tool->snapshot; all that is wrong is in

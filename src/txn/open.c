@@ -27,8 +27,8 @@ static void note_clock(struct txns *txns, struct txn_now now)
     }
 }
 
-/* T-20, T-21: whether this time signed could belong to a request that was executed and
- * forgotten. REASON_PERMITTED: no. */
+/* I4, T-20, T-21: whether this time signed could belong to a request that was executed
+ * and forgotten. REASON_PERMITTED: no. */
 static enum reason judge_time(const struct txns *txns, const struct txn *txn,
                               struct txn_now now)
 {
@@ -38,6 +38,8 @@ static enum reason judge_time(const struct txns *txns, const struct txn *txn,
         return REASON_CLOCK_SUSPECT;
     if (now.real_us + TXN_CLOCK_STEP_US < txns->highest_real_us &&
         signed_us < txns->highest_real_us - fudge_us)
+        return REASON_TIME_SKEW;
+    if (signed_us < txns->horizon_us)
         return REASON_TIME_SKEW;
     /* Times signed are whole seconds: what was signed in that very second may be older.
      */

@@ -20,6 +20,14 @@ struct txn_table {
     size_t hand; /* where txn_table_expire goes on */
 };
 
+/* calloc: pages that no entry has touched are not there yet. */
+static enum result take_slots(struct txn_table *table, size_t entries)
+{
+    table->slot_count = entries + entries / 4 + 1;
+    table->slots = calloc(table->slot_count, sizeof(*table->slots));
+    return table->slots != NULL ? RES_OK : RES_EMEM;
+}
+
 struct txn_table *txn_table_new(size_t entries)
 {
     struct txn_table *table = calloc(1, sizeof(*table));
@@ -27,10 +35,7 @@ struct txn_table *txn_table_new(size_t entries)
     if (table == NULL)
         return NULL;
     table->entries = entries;
-    table->slot_count = entries + entries / 4 + 1;
-    /* calloc: pages that no entry has touched are not there yet. */
-    table->slots = calloc(table->slot_count, sizeof(*table->slots));
-    if (table->slots == NULL)
+    if (take_slots(table, entries) != RES_OK)
         txn_table_free(&table);
     return table;
 }
@@ -67,6 +72,24 @@ static size_t probe(const struct txn_table *table, const uint8_t *id)
            memcmp(table->slots[at].id, id, TXN_TABLE_ID_OCTETS) != 0)
         at = next_slot(table, at);
     return at;
+}
+
+enum result txn_table_resize(struct txn_table *table, size_t entries)
+{
+    struct txn_table grown = {.entries = entries, .count = table->count};
+
+    if (entries == table->entries)
+        return RES_OK;
+    if (take_slots(&grown, entries > table->count ? entries : table->count) != RES_OK)
+        return RES_EMEM;
+    for (size_t i = 0; i < table->slot_count; i++) {
+        const struct txn_entry *entry = &table->slots[i];
+        if (entry->is_used)
+            grown.slots[probe(&grown, entry->id)] = *entry;
+    }
+    free(table->slots);
+    *table = grown;
+    return RES_OK;
 }
 
 struct txn_entry *txn_table_find(struct txn_table *table,

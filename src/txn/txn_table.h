@@ -1,7 +1,8 @@
 /*
  * The transaction table: which signed requests were executed and how that ended, so
  * that a retransmission or a replay is answered and not executed (I4, T-19, T-22).
- * Floor 3. All memory is taken at start; nothing is evicted: full means refused.
+ * Floor 3. All memory is taken at start and at a reload that asks for another size;
+ * nothing is evicted: full means refused.
  */
 #ifndef TSIGATE_TXN_TXN_TABLE_H
 #define TSIGATE_TXN_TXN_TABLE_H
@@ -35,6 +36,10 @@ struct txn_table;
 /* NULL: no memory. */
 struct txn_table *txn_table_new(size_t entries) MUST_CHECK;
 void txn_table_free(struct txn_table **table) NONNULL;
+/* From now on so many entries at most. All that are in it stay, be they more: then
+ * nothing is entered before enough have gone. RES_EMEM: as before. */
+enum result txn_table_resize(struct txn_table *table,
+                             size_t entries) MUST_CHECK NONNULL;
 
 /* NULL: not seen. The pointer holds until the next insert, remove or expire. */
 struct txn_entry *txn_table_find(struct txn_table *table,

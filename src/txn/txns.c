@@ -162,19 +162,30 @@ void txns_free(struct txns **txns_at)
     *txns_at = NULL;
 }
 
+/* The table holds requests for as long as the window was when they came (T-19); where
+ * it gets wider, the ones from before that are not in it must stay outside. */
+static void note_window(struct txns *txns, const struct settings *settings,
+                        struct txn_now now)
+{
+    uint32_t fudge_s = txns->snapshot->settings.max_fudge_s;
+    int64_t covered_us = now.real_us - (int64_t)fudge_s * TXN_SECOND_US;
+
+    if (settings->max_fudge_s > fudge_s && covered_us > txns->horizon_us)
+        txns->horizon_us = covered_us;
+}
+
 void txns_set_snapshot(struct txns *txns, struct snapshot *snapshot, struct txn_now now)
 {
     struct snapshot *before = txns->snapshot;
-    int64_t fudge_us = (int64_t)before->settings.max_fudge_s * TXN_SECOND_US;
-    /* Entries were kept for the shorter window: what has left the table may be signed
-     * within the longer one (I4). */
-    if (snapshot->settings.max_fudge_s > before->settings.max_fudge_s &&
-        now.real_us - fudge_us > txns->forgotten_us)
-        txns->forgotten_us = now.real_us - fudge_us;
+    note_window(txns, &snapshot->settings, now);
     txns->snapshot = snapshot_hold(snapshot);
     snapshot_release(&before);
     lookup_forget(txns);
     principals_purge(txns);
+    if (txn_table_resize(txns->table, snapshot->settings.limits.transactions) != RES_OK)
+        journal_log(txns, LEVEL_WARNING,
+                    "event=table-not-resized why=\"no memory: limits.transactions "
+                    "stays what it was\"");
     soa_set_zones(txns, now);
 }
 

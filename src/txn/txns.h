@@ -244,6 +244,8 @@ struct txns {
     int64_t forgotten_us; /* T-20: requests signed up to here may have been executed and
                              are not in the table; INT64_MIN: none was */
     int64_t highest_real_us; /* T-21 */
+    int64_t horizon_us; /* what was signed before may be forgotten: a larger max_fudge
+                           came later (I4) */
     bool is_clock_told;
     int64_t suppressed_us;    /* monotonic: when the next `suppressed` lines are due */
     struct bucket log_bucket; /* lines that peers cause */

@@ -144,7 +144,7 @@ static void sign(struct ask *ask, const struct wish *wish, int64_t now_s,
     const struct tsig_params params = {
         .key_name = name_of(&key),
         .time_signed_s = (uint64_t)(now_s - wish->signed_ago_s),
-        .fudge_s = ASK_FUDGE_S,
+        .fudge_s = wish->fudge_s != 0 ? wish->fudge_s : ASK_FUDGE_S,
         .original_id = ask->id,
     };
 
@@ -153,6 +153,21 @@ static void sign(struct ask *ask, const struct wish *wish, int64_t now_s,
     ask->is_genuine = !wish->has_bad_mac && !wish->has_unknown_key;
     if (wish->has_bad_mac)
         w->octets[w->len - 7] ^= 1;
+}
+
+/* Octets changed on the way, before the TSIG and behind the ID: whatever it is then,
+ * nobody signed it. */
+static void disturb(struct ask *ask, const struct wish *wish, size_t len)
+{
+    uint32_t dice = wish->noise;
+
+    for (unsigned i = 0; i < 1 + wish->noise % 3; i++) {
+        dice = dice * 1664525u + 1013904223u;
+        ask->octets[2 + (dice >> 8) % (len - 2)] += (uint8_t)(1 + i); /* never undone */
+    }
+    ask->is_genuine = false;
+    ask->is_authorised = false;
+    ask->is_update = (ask->octets[2] >> 3 & 15) == OPCODE_UPDATE;
 }
 
 /* Another one for each message; the first is not 0. */
@@ -186,10 +201,13 @@ struct ask *ask_new(const struct wish *wish, unsigned n, int64_t now_s)
         write_update(ask, wish, &w);
     if (wish->edns != 0)
         build_opt(&w, wish->edns, RCODE_NOERROR, -1, NULL);
+    size_t signed_len = w.len;
     if (wish->key != NULL)
         sign(ask, wish, now_s, &w);
     assert_false(w.failed);
     ask->len = w.len;
+    if (wish->noise != 0)
+        disturb(ask, wish, signed_len);
     return ask;
 }
 
@@ -281,7 +299,7 @@ void ask_read_reply(struct ask *ask, const uint8_t *octets, size_t len, int64_t 
     const struct wire_msg *msg = &ask->msg;
     assert_int_equal(msg->header.id, ask->id);
     assert_true(msg->header.flags & FLAG_QR);
-    assert_int_equal(msg->header.opcode, ask->is_update ? OPCODE_UPDATE : OPCODE_QUERY);
+    assert_int_equal(msg->header.opcode, ask->octets[2] >> 3 & 15);
     ask->rcode = (enum rcode)msg->header.rcode;
     if (msg->has_opt)
         read_opt(ask);

@@ -478,6 +478,15 @@ static void answer(struct primary *primary, const struct wire_msg *msg,
     build_set_rcode(w, rcode);
 }
 
+static void disturb(struct primary *primary, struct letter *letter)
+{
+    for (int i = 0; i < 2; i++) {
+        primary->dice = primary->dice * 1664525u + 1013904223u;
+        letter->octets[(primary->dice >> 8) % letter->len] ^=
+            (uint8_t)(1u << (primary->dice >> 29));
+    }
+}
+
 void primary_receive(struct primary *primary, enum txn_link link, const uint8_t *octets,
                      size_t len, struct txn_now now)
 {
@@ -508,6 +517,8 @@ void primary_receive(struct primary *primary, enum txn_link link, const uint8_t 
     struct letter *letter = new_letter(primary, link, now.mono_us + order.delay_us);
     letter->len = order.trick == TRICK_JUNK ? w.len / 2 : w.len;
     memcpy(letter->octets, w.octets, w.len);
+    if (order.trick == TRICK_NOISE)
+        disturb(primary, letter);
 }
 
 void primary_forget(struct primary *primary, enum txn_link link)

@@ -42,6 +42,7 @@ enum trick {
     TRICK_BADTIME, /* signed with the error */
     TRICK_OLD_TIME,
     TRICK_JUNK,
+    TRICK_NOISE, /* some octets changed on the way */
     TRICK_NOT_AA,
     TRICK_DNAME,
     TRICK_TWO_CNAMES,
@@ -80,6 +81,7 @@ struct primary {
     struct primary_rr rrs[PRIMARY_RRS];
     size_t rr_count;
     uint32_t serial;
+    uint32_t dice;                       /* of the noise */
     struct order orders[PRIMARY_ORDERS]; /* to come, first first */
     size_t order_count;
     struct letter letters[PRIMARY_LETTERS];

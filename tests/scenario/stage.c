@@ -566,7 +566,8 @@ void stage_restart(struct stage *stage)
 
     for (size_t i = 0; i < stage->ask_count; i++) {
         struct ask *ask = stage->asks[i];
-        if (ask->replies == 0) /* whoever waited waits in vain */
+        if (ask->replies == 0 &&
+            ask->opened.fate == TXN_WAITING) /* whoever waited waits in vain */
             ask->is_dismissed = true;
     }
     trace(stage, "restart");

@@ -52,8 +52,10 @@ struct wish {
     unsigned connection; /* of TCP: shared by all who name it; 0: one of its own */
     uint16_t edns;
     int64_t signed_ago_s;
+    uint16_t fudge_s; /* 0: 300 */
     bool has_bad_mac;
     bool has_unknown_key; /* signed, under a name that nobody knows */
+    uint32_t noise;       /* seed of what is changed on the way; 0: nothing */
 };
 
 #define ASK_OCTETS  4096

@@ -60,6 +60,7 @@ static void ask_something(void)
                         .is_tcp = sometimes(40),
                         .connection = any(4),
                         .edns = sometimes(50) ? 1232 : 0,
+                        .noise = sometimes(5) ? any(1u << 30) : 0,
                         .has_bad_mac = sometimes(3),
                         .has_unknown_key = sometimes(3),
                         .signed_ago_s =

@@ -117,6 +117,25 @@ struct refusal {
 
 /* Each is refused for what it is, over both transports alike (N-5), leaves one audit
  * line, and the primary hears nothing of it. */
+static void see_refused(const struct refusal *refusal, size_t i)
+{
+    struct wish wish = refusal->wish;
+    int64_t before = stage_counter(&stage, refusal->reason);
+
+    wish.is_tcp = i % 2 == 1;
+    wish.edns = 1232;
+    wish.signed_ago_s = (int64_t)i;
+    print_message("  %s, %s\n", refusal->name, wish.is_tcp ? "TCP" : "UDP");
+    struct ask *ask = stage_ask(&stage, &wish);
+    expect_reply(ask, refusal->rcode, refusal->reason);
+    expect_audit(&stage, ask, "result", "refused", refusal->reason);
+    assert_true(ask->is_signed);
+    assert_true(ask->ede >= 0);
+    assert_int_equal(stage_counter(&stage, refusal->reason),
+                     (before > 0 ? before : 0) + 1);
+    assert_string_equal(stage_line(&stage, ask, "intent"), "");
+}
+
 static void test_refusals(void **state)
 {
     const struct refusal refusals[] = {
@@ -179,24 +198,8 @@ static void test_refusals(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < 2 * COUNT_OF(refusals); i++) {
-        const struct refusal *refusal = &refusals[i / 2];
-        struct wish wish = refusal->wish;
-        int64_t before = stage_counter(&stage, refusal->reason);
-
-        wish.is_tcp = i % 2 == 1;
-        wish.edns = 1232;
-        wish.signed_ago_s = (int64_t)i;
-        print_message("  %s, %s\n", refusal->name, wish.is_tcp ? "TCP" : "UDP");
-        struct ask *ask = stage_ask(&stage, &wish);
-        expect_reply(ask, refusal->rcode, refusal->reason);
-        expect_audit(&stage, ask, "result", "refused", refusal->reason);
-        assert_true(ask->is_signed);
-        assert_true(ask->ede >= 0);
-        assert_int_equal(stage_counter(&stage, refusal->reason),
-                         (before > 0 ? before : 0) + 1);
-        assert_string_equal(stage_line(&stage, ask, "intent"), "");
-    }
+    for (size_t i = 0; i < 2 * COUNT_OF(refusals); i++)
+        see_refused(&refusals[i / 2], i);
     assert_int_equal(stage.primary.received[KIND_UPDATE], 0);
     assert_int_equal(stage.primary.received[KIND_CNAME], 0);
 }
@@ -299,87 +302,77 @@ struct lookup_case {
     unsigned closes;
 };
 
+static const struct lookup_case lookups[] = {
+    {"no CNAME",
+     "_acme-challenge.bare.duckcorp.org",
+     {.trick = TRICK_NONE},
+     RCODE_REFUSED,
+     "cname-missing",
+     0},
+    {"a CNAME to another's target",
+     "_acme-challenge.bent.duckcorp.org",
+     {.trick = TRICK_NONE},
+     RCODE_REFUSED,
+     "cname-unexpected",
+     0},
+    {"a DNAME", ORIGINAL, {.trick = TRICK_DNAME}, RCODE_REFUSED, "cname-unexpected", 0},
+    {"two CNAMEs",
+     ORIGINAL,
+     {.trick = TRICK_TWO_CNAMES},
+     RCODE_REFUSED,
+     "cname-unexpected",
+     0},
+    {"no authority",
+     ORIGINAL,
+     {.trick = TRICK_NOT_AA},
+     RCODE_SERVFAIL,
+     "lookup-failed",
+     0},
+    {"SERVFAIL",
+     ORIGINAL,
+     {.trick = TRICK_RCODE, .rcode = RCODE_SERVFAIL},
+     RCODE_SERVFAIL,
+     "lookup-failed",
+     0},
+    {"REFUSED",
+     ORIGINAL,
+     {.trick = TRICK_RCODE, .rcode = RCODE_REFUSED},
+     RCODE_SERVFAIL,
+     "lookup-failed",
+     0},
+    {"a bad MAC",
+     ORIGINAL,
+     {.trick = TRICK_BAD_MAC},
+     RCODE_SERVFAIL,
+     "lookup-failed",
+     1},
+    {"another question",
+     ORIGINAL,
+     {.trick = TRICK_WRONG_ZONE},
+     RCODE_SERVFAIL,
+     "lookup-failed",
+     1},
+    {"truncated",
+     ORIGINAL,
+     {.trick = TRICK_TRUNCATED},
+     RCODE_SERVFAIL,
+     "lookup-failed",
+     1},
+    {"unsigned",
+     ORIGINAL,
+     {.trick = TRICK_UNSIGNED},
+     RCODE_SERVFAIL,
+     "lookup-failed",
+     1},
+    {"no answer", ORIGINAL, {.trick = TRICK_DEAF}, RCODE_SERVFAIL, "lookup-failed", 1},
+};
+
 /* C-6 to C-8, C-12: whatever the look-up brings, it can only cause a refusal. */
 static void test_lookups(void **state)
 {
-    static const struct lookup_case cases[] = {
-        {"no CNAME",
-         "_acme-challenge.bare.duckcorp.org",
-         {.trick = TRICK_NONE},
-         RCODE_REFUSED,
-         "cname-missing",
-         0},
-        {"a CNAME to another's target",
-         "_acme-challenge.bent.duckcorp.org",
-         {.trick = TRICK_NONE},
-         RCODE_REFUSED,
-         "cname-unexpected",
-         0},
-        {"a DNAME",
-         ORIGINAL,
-         {.trick = TRICK_DNAME},
-         RCODE_REFUSED,
-         "cname-unexpected",
-         0},
-        {"two CNAMEs",
-         ORIGINAL,
-         {.trick = TRICK_TWO_CNAMES},
-         RCODE_REFUSED,
-         "cname-unexpected",
-         0},
-        {"no authority",
-         ORIGINAL,
-         {.trick = TRICK_NOT_AA},
-         RCODE_SERVFAIL,
-         "lookup-failed",
-         0},
-        {"SERVFAIL",
-         ORIGINAL,
-         {.trick = TRICK_RCODE, .rcode = RCODE_SERVFAIL},
-         RCODE_SERVFAIL,
-         "lookup-failed",
-         0},
-        {"REFUSED",
-         ORIGINAL,
-         {.trick = TRICK_RCODE, .rcode = RCODE_REFUSED},
-         RCODE_SERVFAIL,
-         "lookup-failed",
-         0},
-        {"a bad MAC",
-         ORIGINAL,
-         {.trick = TRICK_BAD_MAC},
-         RCODE_SERVFAIL,
-         "lookup-failed",
-         1},
-        {"another question",
-         ORIGINAL,
-         {.trick = TRICK_WRONG_ZONE},
-         RCODE_SERVFAIL,
-         "lookup-failed",
-         1},
-        {"truncated",
-         ORIGINAL,
-         {.trick = TRICK_TRUNCATED},
-         RCODE_SERVFAIL,
-         "lookup-failed",
-         1},
-        {"unsigned",
-         ORIGINAL,
-         {.trick = TRICK_UNSIGNED},
-         RCODE_SERVFAIL,
-         "lookup-failed",
-         1},
-        {"no answer",
-         ORIGINAL,
-         {.trick = TRICK_DEAF},
-         RCODE_SERVFAIL,
-         "lookup-failed",
-         1},
-    };
-
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const struct lookup_case *c = &cases[i];
+    for (size_t i = 0; i < COUNT_OF(lookups); i++) {
+        const struct lookup_case *c = &lookups[i];
         struct order order = c->order;
 
         print_message("  %s\n", c->name);

@@ -90,7 +90,8 @@ def tool(*words):
 
 # ---- help and usage ------------------------------------------------------------------
 
-COMMANDS = ["check", "explain", "who-can", "rights", "cnames", "test", "status", "reload"]
+COMMANDS = ["check", "explain", "who-can", "rights", "cnames", "diff", "test", "status",
+            "reload"]
 
 
 def test_help():
@@ -118,6 +119,7 @@ def test_help_of_a_command(command):
     ["explain", "--ttl", "2147483648", "a", "add", "b", "TXT"],
     ["explain", "--from", "somewhere", "a", "add", "b", "TXT"],
     ["who-can"], ["who-can", "a", "TXT", "b"], ["rights", "a", "b"], ["test"],
+    ["diff"], ["diff", "a"], ["diff", "a", "b", "c"], ["diff", "-", "-"],
     ["status", "now"], ["cnames", "mx1"], ["help", "nothing"],
 ], ids=" ".join)
 def test_usage(words):
@@ -415,6 +417,87 @@ def test_rights(site):
     assert site.run("rights", "mx3.example.org").returncode == 1
     assert len(site.json("rights")) == 5
     assert site.json("rights", "mx1.example.org")[0]["ttl_mode"] == "refuse"
+
+
+# ---- diff ----------------------------------------------------------------------------
+
+ALL = "add,delete,delete-rrset,prereq"
+MX1 = "mx1.example.org"
+
+
+def diff(site, old, new, *options, stdin=""):
+    """What changes between two texts; the lines without folders."""
+    (site.folder / "old").mkdir(exist_ok=True)
+    (site.folder / "old/a.acl").write_text(old)
+    (site.folder / "new.acl").write_text(new)
+    done = subprocess.run([TSIGATE, "diff", "-c", site.conf, *options, "old", "new.acl"],
+                          text=True, capture_output=True, timeout=20, cwd=site.folder,
+                          stdin=subprocess.DEVNULL)
+    assert not done.stderr
+    return done.returncode, done.stdout
+
+
+def test_diff_of_one_effect(site):
+    flat = (f"grant mx2.example.org acme mx2.example.org  # moved\n"
+            f"grant {MX1} tlsa {MX1} 25/tcp ttl=60..300 ttl-mode=refuse\n"
+            f"grant {MX1} acme **.lab.example.org a.b.lab.example.org broad\n"
+            "profile remark\n    owner {name}\n    type TXT\n    may delete-name delete add\n"
+            "    check match \"note [0-9]+\"\n"
+            "grant mx2.example.org remark note.dyn.example.org\n"
+            f"host {MX1}\n    key mx1-next not-before 2099-01-01T00:00:00Z\n"
+            f"    key {MX1}\n    acme \\\n      {MX1}\n"
+            "host mx2.example.org\n    from 2001:db8::/32\n    from 192.0.2.26\n")
+    assert diff(site, ACL, flat) == (0, "")
+    assert diff(site, ACL, flat, "--json") == (0, "[\n]\n")
+
+
+def test_diff(site):
+    new = (ACL.replace("**.lab", "*.lab").replace("ttl=60..300", "ttl=60..600")
+           .replace("25/tcp", "25/tcp 465/tcp").replace("192.0.2.26 ", "")
+           .replace("key  mx1-next  not-before 2099", "key  mx1-next  not-before 2098"))
+    code, lines = diff(site, ACL, new)
+    note = r'ttl=0..3600 check="match \"note [0-9]+\""'
+    token = 'ttl=0..600 check="acme-token"'
+    tlsa = 'ttl-mode=refuse check="tlsa 3-1-1 2-1-1"'
+    both = "192.0.2.26,2001:db8::/32 -> 2001:db8::/32"
+    assert (code, lines.splitlines()) == (1, ["\t".join(line) for line in [
+        ("~", MX1, f"_25._tcp.{MX1}", "TLSA", "add",
+         f"ttl=60..300 {tlsa} -> ttl=60..600 {tlsa}", "-", "old/a.acl:6 -> new.acl:6"),
+        ("+", MX1, f"_465._tcp.{MX1}", "TLSA", ALL, f"ttl=60..600 {tlsa}", "-", "new.acl:6"),
+        ("-", MX1, "_acme-challenge.**.*.lab.example.org", "TXT", ALL, token, "-",
+         "old/a.acl:5"),
+        ("~", MX1, "mx1-next", "key", "-", "not-before 2099-01-01T00:00:00Z -> "
+         "not-before 2098-01-01T00:00:00Z", "-", "old/a.acl:3 -> new.acl:3"),
+        ("~", "mx2.example.org", "_acme-challenge.mx2.example.org", "TXT", ALL, token, both,
+         "old/a.acl:14 -> new.acl:14"),
+        ("~", "mx2.example.org", "note.dyn.example.org", "TXT", "add,delete,delete-name",
+         note, both, "old/a.acl:15 -> new.acl:15"),
+    ]])
+    rows = json.loads(diff(site, ACL, new, "--json")[1])
+    assert [row["sign"] for row in rows] == ["~", "+", "-", "~", "~", "~"]
+    assert rows[1] == {
+        "sign": "+", "subject": "right", "host": MX1, "owner": f"_465._tcp.{MX1}",
+        "type": "TLSA", "operations": ALL.split(","), "old": None,
+        "new": {"conditions": f"ttl=60..600 {tlsa}", "from": None, "rule": "new.acl:6"}}
+
+
+def test_diff_with_standard_input(site):
+    """As `git show REV:acl/site.acl | tsigate diff - acl/site.acl`."""
+    command = [TSIGATE, "diff", "-c", site.conf, "-", site.folder / "site.acl"]
+    for text, code in ((ACL, 0), (ACL.replace("25/tcp", "26/tcp"), 1), ("", 1)):
+        done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=20)
+        assert (done.returncode, done.stderr) == (code, "")
+    assert "\tsite.acl:6\n" not in done.stdout and f"\t{site.folder}/site.acl:6\n" in done.stdout
+    done = subprocess.run(command, input="host\n", text=True, capture_output=True, timeout=20)
+    assert done.returncode == 3 and done.stderr.startswith("<stdin>:1:1: ")
+
+
+def test_diff_of_odd_paths(site):
+    (site.folder / "a[b]").mkdir()
+    (site.folder / "a[b]" / "x*.acl").write_text(ACL)
+    for word in ("a[b]", "a[b]/x*.acl"):
+        assert site.run("diff", site.folder / word, site.folder / "site.acl").returncode == 0
+    assert site.run("diff", site.folder / "none", site.folder).returncode == 3
 
 
 # ---- test ----------------------------------------------------------------------------

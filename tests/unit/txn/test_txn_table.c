@@ -97,6 +97,37 @@ static void test_full_is_refused_not_evicted(void **state)
     txn_table_free(&table);
 }
 
+/* A reload makes it larger or smaller; whatever is remembered stays (I4). */
+static void test_resize_keeps_all(void **state)
+{
+    static const size_t sizes[] = {800, 8, 80, 1000};
+    struct txn_table *table = txn_table_new(80);
+    uint32_t hosts[9] = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < 80; i++)
+        assert_int_equal(insert(table, mac_of((uint8_t)(i / 3), i), &hosts[i / 10]),
+                         RES_OK);
+    for (size_t n = 0; n < sizeof(sizes) / sizeof(sizes[0]); n++) {
+        assert_int_equal(txn_table_resize(table, sizes[n]), RES_OK);
+        assert_int_equal(txn_table_count(table), 80);
+        for (uint32_t i = 0; i < 80; i++) {
+            struct tsig_mac mac = mac_of((uint8_t)(i / 3), i);
+            assert_non_null(txn_table_find(table, &mac));
+        }
+        enum result expected = sizes[n] > 80 ? RES_OK : RES_ERANGE;
+        struct tsig_mac another = mac_of(7, 1000);
+        assert_int_equal(insert(table, another, &hosts[8]), expected);
+        txn_table_remove(table, &another);
+    }
+    for (uint32_t i = 0; i < 80; i++)
+        finish(table, mac_of((uint8_t)(i / 3), i));
+    txn_table_expire(table, 10000, UNTIL + 1, NOW_MONO + 306);
+    assert_int_equal(txn_table_count(table), 0);
+    assert_int_equal(hosts[0], 0);
+    txn_table_free(&table);
+}
+
 struct expiry_case {
     const char *name;
     int64_t real_s, mono_s;
@@ -322,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_insert_find_remove),
         cmocka_unit_test(test_a_host_has_an_eighth),
         cmocka_unit_test(test_full_is_refused_not_evicted),
+        cmocka_unit_test(test_resize_keeps_all),
         cmocka_unit_test(test_expiry_needs_both_clocks),
         cmocka_unit_test(test_inserting_expires),
         cmocka_unit_test(test_extreme_times),

@@ -1,0 +1,540 @@
+#include "policy/rightset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/acl_index.h"
+#include "policy/rightset_ask.h"
+
+/* The rights of one of the two ACLs by host. */
+struct listed {
+    const struct acl_right **rights; /* in file order for each */
+    size_t *first;                   /* by host index; one more at the end */
+};
+
+struct comparing {
+    struct rightset_asking asking; /* the host in hand */
+    struct listed old;
+    struct listed new;
+    struct arena *arena;
+    struct arena scratch; /* the host in hand */
+    struct rightset_changes *out;
+    size_t capacity;
+    size_t told_from; /* the host's changes at patterns are those of out from here */
+    size_t told_to;   /* to here */
+};
+
+#define SCRATCH_CHUNK_OCTETS 65536
+
+/* ---- the two ACLs, host by host ---- */
+
+static enum result list_by_host(const struct acl *acl, struct arena *arena,
+                                struct listed *out)
+{
+    size_t hosts = acl->source->host_count;
+
+    out->rights = arena_array(arena, acl->right_count, sizeof(struct acl_right *));
+    out->first = arena_array(arena, hosts + 2, sizeof(size_t));
+    if (out->rights == NULL || out->first == NULL)
+        return RES_EMEM;
+    /* Counted two places on, so that filling leaves each start where it belongs. */
+    for (size_t i = 0; i < acl->right_count; i++)
+        out->first[acl->rights[i]->host->index + 2]++;
+    for (size_t i = 2; i < hosts + 2; i++)
+        out->first[i] += out->first[i - 1];
+    for (size_t i = 0; i < acl->right_count; i++) {
+        const struct acl_right *right = acl->rights[i];
+        out->rights[out->first[right->host->index + 1]++] = right;
+    }
+    return RES_OK;
+}
+
+/* The rights of a host, which may be none. */
+static size_t rights_of(const struct rightset_asked *asked, const struct listed *listed,
+                        const struct acl_right *const **out)
+{
+    const struct acl_host *host = asked->host;
+
+    *out = host == NULL ? NULL : listed->rights + listed->first[host->index];
+    return host == NULL ? 0
+                        : listed->first[host->index + 1] - listed->first[host->index];
+}
+
+static bool is_all_in(const struct acl_from_line *lines,
+                      const struct acl_from_line *others)
+{
+    for (; lines != NULL; lines = lines->next) {
+        const struct acl_from_line *other = others;
+        while (other != NULL && (other->prefix.bits > lines->prefix.bits ||
+                                 !prefix_contains(&other->prefix, &lines->prefix.addr)))
+            other = other->next;
+        if (other == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool is_from_equal(const struct acl_from_line *a, const struct acl_from_line *b)
+{
+    return (a == NULL) == (b == NULL) && is_all_in(a, b) && is_all_in(b, a);
+}
+
+static bool is_right_equal(const struct acl_right *a, const struct acl_right *b)
+{
+    return a->stars == b->stars && a->is_subtree == b->is_subtree &&
+           name_equal(a->owner, b->owner) &&
+           acl_is_same_terms(a->grant->terms, b->grant->terms);
+}
+
+/* The usual case: nothing is asked of a host whose rights read the same. */
+static bool is_host_equal(const struct comparing *c)
+{
+    const struct acl_right *const *old, *const *new;
+    size_t count = rights_of(&c->asking.old, &c->old, &old);
+
+    if (c->asking.is_from_changed || count != rights_of(&c->asking.new, &c->new, &new))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_right_equal(old[i], new[i]))
+            return false;
+    }
+    return true;
+}
+
+/* ---- telling ---- */
+
+static enum result keep_side(struct rightset_side *side, struct arena *arena)
+{
+    struct rightset_adds *adds = &side->adds;
+
+    if (adds->count == 0)
+        return RES_OK;
+    adds->all = arena_copy(arena, adds->all, adds->count * sizeof(*adds->all));
+    return adds->all != NULL ? RES_OK : RES_EMEM;
+}
+
+/* Into the result, with all that it points to. */
+static enum result tell(struct comparing *c, const struct rightset_change *change)
+{
+    struct rightset_changes *out = c->out;
+
+    if (out->count == c->capacity) {
+        size_t capacity = c->capacity == 0 ? 64 : c->capacity * 2;
+        struct rightset_change *all = arena_array(c->arena, capacity, sizeof(*all));
+        if (all == NULL)
+            return RES_EMEM;
+        if (out->count > 0)
+            memcpy(all, out->all, out->count * sizeof(*all));
+        out->all = all;
+        c->capacity = capacity;
+    }
+    struct rightset_change *kept = &out->all[out->count];
+    *kept = *change;
+    kept->owner = name_copy(c->arena, change->owner);
+    if (kept->owner.octets == NULL || keep_side(&kept->old, c->arena) != RES_OK ||
+        keep_side(&kept->new, c->arena) != RES_OK)
+        return RES_EMEM;
+    out->count++;
+    return RES_OK;
+}
+
+/* Whether the same was told of a pattern that holds these names. */
+static bool is_told(struct comparing *c, const struct rightset_change *change)
+{
+    const struct region inner = {change->owner, change->stars, change->is_subtree};
+
+    for (size_t i = c->told_from; i < c->told_to; i++) {
+        const struct rightset_change *told = &c->out->all[i];
+        const struct region outer = {told->owner, told->stars, told->is_subtree};
+        if (rightset_is_same_change(told, change) && region_is_within(&inner, &outer))
+            return true;
+    }
+    return false;
+}
+
+/* owner: the region that the changes stand for. */
+static enum result tell_finding(struct comparing *c,
+                                const struct rightset_finding *finding,
+                                const struct region *owner)
+{
+    enum result res = RES_OK;
+    bool is_exact = owner->stars == 0;
+    bool is_apart =
+        is_exact && (acl_is_beyond_patterns(c->asking.old.acl, owner->name) ||
+                     acl_is_beyond_patterns(c->asking.new.acl, owner->name));
+
+    for (size_t i = 0; i < finding->count && res == RES_OK; i++) {
+        struct rightset_change change = finding->all[i];
+        change.owner = owner->name;
+        change.stars = owner->stars;
+        change.is_subtree = owner->is_subtree;
+        if (!is_apart && is_told(c, &change))
+            continue;
+        res = tell(c, &change);
+        if (!is_exact)
+            c->told_to = c->out->count;
+    }
+    return res;
+}
+
+/* ---- the regions of one host ---- */
+
+struct regions {
+    struct region *all;
+    size_t count;
+    unsigned deepest; /* labels from which on all that is said holds for ever */
+};
+
+static int compare_regions(const void *left, const void *right)
+{
+    return region_compare(left, right);
+}
+
+static void drop_doubles(struct regions *regions)
+{
+    size_t kept = 0;
+
+    qsort(regions->all, regions->count, sizeof(*regions->all), compare_regions);
+    for (size_t i = 0; i < regions->count; i++) {
+        if (kept == 0 || region_compare(&regions->all[kept - 1], &regions->all[i]) != 0)
+            regions->all[kept++] = regions->all[i];
+    }
+    regions->count = kept;
+}
+
+static void add_owners(struct regions *regions, const struct acl_right *const *rights,
+                       size_t count, bool wants_patterns)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct acl_right *right = rights[i];
+        if ((right->stars != 0) == wants_patterns)
+            regions->all[regions->count++] =
+                (struct region){right->owner, right->stars, right->is_subtree};
+    }
+}
+
+/* The owners of both, each once. */
+static enum result collect(struct comparing *c, bool wants_patterns,
+                           struct regions *out)
+{
+    const struct acl_right *const *old, *const *new;
+    size_t old_count = rights_of(&c->asking.old, &c->old, &old);
+    size_t new_count = rights_of(&c->asking.new, &c->new, &new);
+
+    *out = (struct regions){0};
+    out->all = arena_array(&c->scratch, old_count + new_count, sizeof(*out->all));
+    if (out->all == NULL)
+        return RES_EMEM;
+    add_owners(out, old, old_count, wants_patterns);
+    add_owners(out, new, new_count, wants_patterns);
+    drop_doubles(out);
+    return RES_OK;
+}
+
+/*
+ * Beyond the longest labels left of a `**` and the longest right of one, and a label
+ * for each, what one pattern has to do with another no longer depends on the length.
+ */
+static void note_deepest(struct regions *patterns)
+{
+    unsigned prefix = 0, suffix = 0;
+
+    for (size_t i = 0; i < patterns->count; i++) {
+        const struct region *region = &patterns->all[i];
+        if (region_prefix(region) > prefix)
+            prefix = region_prefix(region);
+        if (region_suffix(region) > suffix)
+            suffix = region_suffix(region);
+    }
+    patterns->deepest = prefix + suffix + 2;
+}
+
+/* As if the region had so many labels; the deepest stands for all beyond it. */
+static enum result stretch(struct comparing *c, const struct regions *patterns,
+                           const struct region *region, unsigned labels,
+                           struct region *out)
+{
+    enum result res = region_stretch(region, labels, &c->scratch, out);
+
+    out->is_subtree = res == RES_OK && labels == patterns->deepest;
+    return res;
+}
+
+/*
+ * A `**`, length by length from the deepest up: as long as all is the same it is told
+ * once, as `**`; what differs for the shorter ones is told of them. parts gets the
+ * region of each length.
+ */
+static enum result ask_subtree(struct comparing *c, const struct regions *patterns,
+                               const struct region *region, struct regions *parts)
+{
+    struct rightset_finding run = {0}, finding = {0};
+    struct region start = {0};
+    bool is_run = true;
+
+    for (unsigned labels = patterns->deepest; labels >= name_labels(region->name);
+         labels--) {
+        struct region part;
+        enum result res = stretch(c, patterns, region, labels, &part);
+        if (res == RES_ERANGE)
+            continue;
+        if (res == RES_OK)
+            res = rightset_ask(&c->asking, &part, &finding);
+        if (res != RES_OK)
+            return res;
+        parts->all[parts->count++] = part;
+        is_run =
+            is_run && (start.stars == 0 || rightset_is_same_finding(&run, &finding));
+        if (!is_run)
+            res = tell_finding(c, &finding, &part);
+        else {
+            run = finding;
+            start = part;
+        }
+        if (res != RES_OK)
+            return res;
+    }
+    start.is_subtree = true;
+    return start.stars != 0 ? tell_finding(c, &run, &start) : RES_OK;
+}
+
+static enum result ask_fixed(struct comparing *c, const struct region *region)
+{
+    struct rightset_finding finding;
+    enum result res = rightset_ask(&c->asking, region, &finding);
+
+    return res == RES_OK ? tell_finding(c, &finding, region) : res;
+}
+
+/* Where two meet, the order of the two may be another. */
+static enum result ask_meetings(struct comparing *c, const struct regions *parts)
+{
+    for (size_t i = 0; i < parts->count; i++) {
+        for (size_t k = i + 1; k < parts->count; k++) {
+            const struct region *a = &parts->all[i], *b = &parts->all[k];
+            struct region both;
+            if (a->is_subtree != b->is_subtree ||
+                name_labels(a->name) != name_labels(b->name))
+                break; /* they are sorted by that */
+            enum result res = region_meet(a, b, &c->scratch, &both);
+            if (res == RES_ENOTFOUND || res == RES_ERANGE)
+                continue;
+            bool is_new = res == RES_OK && region_compare(&both, a) != 0 &&
+                          region_compare(&both, b) != 0;
+            if (is_new)
+                res = ask_fixed(c, &both);
+            if (res != RES_OK)
+                return res;
+            c->told_to = c->out->count; /* several may meet there */
+        }
+    }
+    return RES_OK;
+}
+
+static enum result ask_patterns(struct comparing *c)
+{
+    struct regions patterns, parts = {0};
+    enum result res = collect(c, true, &patterns);
+
+    if (res != RES_OK || patterns.count == 0)
+        return res;
+    note_deepest(&patterns);
+    parts.all = arena_array(&c->scratch, patterns.count * (patterns.deepest + 1),
+                            sizeof(*parts.all));
+    if (parts.all == NULL)
+        return RES_EMEM;
+    for (size_t i = 0; i < patterns.count && res == RES_OK; i++) {
+        const struct region *region = &patterns.all[i];
+        if (region->is_subtree) {
+            res = ask_subtree(c, &patterns, region, &parts);
+        } else {
+            res = ask_fixed(c, region);
+            parts.all[parts.count++] = *region;
+        }
+    }
+    if (res != RES_OK)
+        return res;
+    drop_doubles(&parts);
+    return ask_meetings(c, &parts);
+}
+
+static enum result compare_host(struct comparing *c)
+{
+    struct regions names;
+    bool has_both = c->asking.old.host != NULL && c->asking.new.host != NULL;
+
+    c->asking.is_from_changed =
+        has_both && !is_from_equal(c->asking.old.host->from, c->asking.new.host->from);
+    if (is_host_equal(c))
+        return RES_OK;
+    arena_reset(&c->scratch);
+    c->told_from = c->told_to = c->out->count;
+    enum result res = ask_patterns(c);
+    if (res == RES_OK)
+        res = collect(c, false, &names);
+    for (size_t i = 0; res == RES_OK && i < names.count; i++)
+        res = ask_fixed(c, &names.all[i]);
+    return res;
+}
+
+static enum result compare_hosts(struct comparing *c)
+{
+    const struct acl_source *old = c->asking.old.acl->source,
+                            *new = c->asking.new.acl->source;
+    enum result res = RES_OK;
+
+    for (size_t i = 0; i < old->host_count && res == RES_OK; i++) {
+        c->asking.old.host = old->hosts[i];
+        c->asking.new.host =
+            acl_host_named(c->asking.new.acl, c->asking.old.host->name);
+        res = compare_host(c);
+    }
+    c->asking.old.host = NULL;
+    for (size_t i = 0; i < new->host_count &&res == RES_OK; i++) {
+        c->asking.new.host = new->hosts[i];
+        if (acl_host_named(c->asking.old.acl, c->asking.new.host->name) == NULL)
+            res = compare_host(c);
+    }
+    return res;
+}
+
+/* ---- keys ---- */
+
+/* The key's claim, if its host may do anything at all. */
+static const struct acl_credential *claim_of(struct rightset_asked *asked,
+                                             const struct listed *listed,
+                                             struct name key_name)
+{
+    const struct acl_credential *key = acl_credential_of(asked->acl, key_name);
+    const struct acl_right *const *rights;
+
+    asked->host = key != NULL ? key->host : NULL;
+    return rights_of(asked, listed, &rights) > 0 ? key : NULL;
+}
+
+static enum result tell_key(struct comparing *c, enum rightset_sign sign,
+                            const struct acl_credential *old,
+                            const struct acl_credential *new)
+{
+    const struct acl_credential *either = new != NULL ? new : old;
+    struct rightset_change change = {
+        .subject = RIGHTSET_KEY,
+        .sign = sign,
+        .host = either->host->name,
+        .owner = either->key_name,
+    };
+
+    if (old != NULL)
+        change.old =
+            (struct rightset_side){.place = old->place, .host = old->host, .key = old};
+    if (new != NULL)
+        change.new =
+            (struct rightset_side){.place = new->place, .host = new->host, .key = new};
+    return tell(c, &change);
+}
+
+static enum result compare_key(struct comparing *c, struct name key_name)
+{
+    const struct acl_credential *old = claim_of(&c->asking.old, &c->old, key_name);
+    const struct acl_credential *new = claim_of(&c->asking.new, &c->new, key_name);
+    bool is_same_host =
+        old != NULL && new != NULL &&name_equal(old->host->name, new->host->name);
+    enum result res = RES_OK;
+
+    if (is_same_host && old->not_before_s == new->not_before_s &&
+        old->not_after_s == new->not_after_s)
+        return RES_OK;
+    if (is_same_host)
+        return tell_key(c, RIGHTSET_CHANGED, old, new);
+    if (old != NULL)
+        res = tell_key(c, RIGHTSET_LOST, old, NULL);
+    if (new != NULL && res == RES_OK)
+        res = tell_key(c, RIGHTSET_GAINED, NULL, new);
+    return res;
+}
+
+static enum result compare_keys(struct comparing *c)
+{
+    const struct acl_credential *key;
+    enum result res = RES_OK;
+    size_t cursor = 0;
+
+    while (res == RES_OK &&
+           (key = map_next(&c->asking.old.acl->credentials, &cursor)) != NULL)
+        res = compare_key(c, key->key_name);
+    cursor = 0;
+    while (res == RES_OK &&
+           (key = map_next(&c->asking.new.acl->credentials, &cursor)) != NULL) {
+        if (acl_credential_of(c->asking.old.acl, key->key_name) == NULL)
+            res = compare_key(c, key->key_name);
+    }
+    return res;
+}
+
+/* ---- aliases ---- */
+
+static const struct acl_alias *alias_of(const struct acl *acl, struct name original)
+{
+    return map_get(&acl->zones->alias_of, original.octets, original.len);
+}
+
+static enum result compare_alias(struct comparing *c, struct name original)
+{
+    const struct acl_alias *old = alias_of(c->asking.old.acl, original);
+    const struct acl_alias *new = alias_of(c->asking.new.acl, original);
+    struct rightset_change change = {
+        .subject = RIGHTSET_ALIAS,
+        .sign = old == NULL   ? RIGHTSET_GAINED
+                : new == NULL ? RIGHTSET_LOST
+                              : RIGHTSET_CHANGED,
+        .owner = original,
+    };
+
+    if (old != NULL && new != NULL && name_equal(old->target, new->target))
+        return RES_OK;
+    if (old != NULL)
+        change.old = (struct rightset_side){.place = old->place, .alias = old};
+    if (new != NULL)
+        change.new = (struct rightset_side){.place = new->place, .alias = new};
+    return tell(c, &change);
+}
+
+static enum result compare_aliases(struct comparing *c)
+{
+    const struct acl_alias *alias = c->asking.old.acl->source->aliases;
+    enum result res = RES_OK;
+
+    for (; alias != NULL && res == RES_OK; alias = alias->next)
+        res = compare_alias(c, alias->original);
+    alias = c->asking.new.acl->source->aliases;
+    for (; alias != NULL && res == RES_OK; alias = alias->next) {
+        if (alias_of(c->asking.old.acl, alias->original) == NULL)
+            res = compare_alias(c, alias->original);
+    }
+    return res;
+}
+
+/* ---- the whole ---- */
+
+enum result rightset_compare(const struct acl *old, const struct acl *new,
+                             struct arena *arena, struct rightset_changes *out)
+{
+    struct comparing c = {.arena = arena, .out = out};
+
+    *out = (struct rightset_changes){0};
+    arena_init(&c.scratch, SCRATCH_CHUNK_OCTETS, 0);
+    c.asking.old.acl = old;
+    c.asking.new.acl = new;
+    c.asking.arena = &c.scratch;
+    enum result res = list_by_host(old, arena, &c.old);
+    if (res == RES_OK)
+        res = list_by_host(new, arena, &c.new);
+    if (res == RES_OK)
+        res = compare_aliases(&c);
+    if (res == RES_OK)
+        res = compare_hosts(&c);
+    if (res == RES_OK)
+        res = compare_keys(&c);
+    arena_fini(&c.scratch);
+    return res;
+}
