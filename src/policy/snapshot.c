@@ -1,6 +1,7 @@
 #include "policy/snapshot.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/limits.h"
 #include "conf/file.h"
@@ -97,6 +98,29 @@ static enum result add_acl_file(struct loading *l, const char *path, struct plac
     return res;
 }
 
+/* Whether path is the file that has another text for this load. */
+static bool is_instead(struct loading *l, const char *path)
+{
+    struct snapshot_instead *instead = l->wanted->instead;
+    struct stat file;
+
+    if (instead == NULL || stat(path, &file) != 0 || file.st_dev != instead->device ||
+        file.st_ino != instead->inode)
+        return false;
+    instead->path = path;
+    return instead->chars != NULL;
+}
+
+static enum result add_site_file(struct loading *l, const char *path)
+{
+    const struct snapshot_instead *instead = l->wanted->instead;
+
+    if (!is_instead(l, path))
+        return add_acl_file(l, path, (struct place){0}, false);
+    return aclfile_parse(&l->snapshot->source, path, instead->chars, instead->len,
+                         false, l->diags);
+}
+
 static enum result add_stock(struct loading *l)
 {
     const struct settings_text *profiles = &l->snapshot->settings.profiles;
@@ -140,7 +164,7 @@ static enum result add_acl(struct loading *l)
     else if (!is_fatal(res))
         res = list_files(l, settings->acl, settings->acl_count, &files);
     for (size_t i = 0; i < files.count && !is_fatal(res); i++)
-        res = add_acl_file(l, files.paths[i], (struct place){0}, false);
+        res = add_site_file(l, files.paths[i]);
     return is_fatal(res) ? res : RES_OK;
 }
 

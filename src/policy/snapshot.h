@@ -37,6 +37,15 @@ struct snapshot_text {
     size_t len;
 };
 
+/* A text in the place of what one ACL file holds: what an edited file would do. */
+struct snapshot_instead {
+    dev_t device; /* of the file, by whatever path it is found */
+    ino_t inode;
+    const char *chars; /* NULL: its own text; only the path is asked for */
+    size_t len;
+    const char *path; /* set: as the load found it, the snapshot's; NULL: it did not */
+};
+
 struct snapshot_wanted {
     bool with_keys;      /* false: key files are not opened; the tool's questions */
     uid_t key_owner;     /* beside root, who may own key files (O-3) */
@@ -44,6 +53,7 @@ struct snapshot_wanted {
     int64_t now_s;
     const struct snapshot_text *acl; /* instead of the settings' ACL files; NULL: those.
                                         Its name lives as long as the snapshot */
+    struct snapshot_instead *instead; /* NULL: all files as they are */
 };
 
 /* An empty one with one reference, its arena and settings' defaults in place, for the

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tsigate/control.h"
+#include "tsigate/daemon.h"
 #include "tsigate/json_read.h"
 #include "tsigate/tool.h"
 
@@ -284,6 +285,18 @@ static int tell_reload(const char *last, bool is_ok)
     member_text(last, "generation", generation, sizeof generation);
     printf("reloaded%s%s\n", generation[0] != '\0' ? ": generation " : "", generation);
     return TOOL_DONE;
+}
+
+int daemon_reload(struct tool *tool)
+{
+    char *answer = NULL;
+    int code = control_ask(tool, "reload\n", &answer);
+    if (code != TOOL_DONE)
+        return code;
+    const char *last = last_line(answer);
+    code = tell_reload(last, json_has_word(last, "ok", "true"));
+    free(answer);
+    return code;
 }
 
 int reload_main(struct tool *tool, int argc, char **argv)

@@ -30,6 +30,16 @@ static const struct command commands[] = {
      "which rights two ACLs tell apart"},
     {"test", test_main, "tsigate test [--acl FILE...] [--json] [-c FILE] FILE.eval...",
      "run decision tables"},
+    {"edit", edit_main, "tsigate edit [--yes] [--no-reload] [-c FILE] FILE",
+     "change an ACL file: edit, check, compare, install, reload"},
+    {"grant", grant_main,
+     "tsigate grant [--file FILE] [--yes] [--no-reload] [-c FILE]\n"
+     "                     HOST PROFILE NAME... [PORT/PROTO...] [OPTION...]",
+     "give a host one right more"},
+    {"revoke", revoke_main,
+     "tsigate revoke [--file FILE] [--yes] [--no-reload] [-c FILE]\n"
+     "                      HOST PROFILE NAME... [PORT/PROTO...]",
+     "take a right from a host"},
     {"status", status_main, "tsigate status [--json] [-c FILE]",
      "what the running tsigated is doing"},
     {"reload", reload_main, "tsigate reload [--json] [-c FILE]",

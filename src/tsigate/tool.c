@@ -10,6 +10,7 @@
 
 #include "dns/type.h"
 #include "net/conf.h"
+#include "tsigate/right_text.h"
 
 /* ---- options ---- */
 
@@ -120,6 +121,7 @@ static enum result read_site(struct tool *tool, const struct tool_wanted *wanted
         .generation = 1,
         .now_s = tool->now_s,
         .acl = wanted->acl_text,
+        .instead = wanted->instead,
     };
     return snapshot_load(tool->snapshot, &snapshot_wanted, &tool->diags);
 }
@@ -182,21 +184,8 @@ const char *tool_owner_text(struct tool *tool, const struct acl_right *right)
 {
     uint8_t octets[NAME_TEXT_OCTETS + 4 * LIMIT_NAME_LABELS];
     struct writer w = writer_of(octets, sizeof octets);
-    struct name rest = right->owner;
-    for (unsigned i = 0; !name_is_root(rest); i++, rest = name_parent(rest)) {
-        bool is_star = i < 64 && (right->stars >> i & 1) != 0;
-        bool is_last_star = i >= 63 || right->stars >> (i + 1) == 0;
-        uint8_t label[LIMIT_LABEL_OCTETS + 2] = {0};
-        char text[NAME_TEXT_OCTETS];
-        memcpy(label, rest.octets, rest.octets[0] + 1U);
-        name_to_text((struct name){label, (uint8_t)(label[0] + 2)}, text);
-        if (is_star)
-            writer_string(&w, right->is_subtree && is_last_star ? "**" : "*");
-        else
-            writer_string(&w, strcmp(text, "*") == 0 ? "\\042" : text);
-        if (!name_is_root(name_parent(rest)))
-            writer_u8(&w, '.');
-    }
+    right_text_owner(&w,
+                     &(struct region){right->owner, right->stars, right->is_subtree});
     const char *copy = arena_string_n(&tool->arena, (const char *)w.octets, w.len);
     return copy != NULL ? copy : "?";
 }

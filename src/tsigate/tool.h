@@ -41,8 +41,11 @@ typedef int tool_command(struct tool *tool, int argc, char **argv);
 tool_command check_main;
 tool_command cnames_main;
 tool_command diff_main;
+tool_command edit_main;
 tool_command explain_main;
+tool_command grant_main;
 tool_command reload_main;
+tool_command revoke_main;
 tool_command rights_main;
 tool_command status_main;
 tool_command test_main;
@@ -84,6 +87,7 @@ struct tool_wanted {
     char *const *acl; /* these ACL files instead of the configuration's */
     size_t acl_count; /* 0: the configuration's */
     const struct snapshot_text *acl_text; /* this ACL instead; NULL: files */
+    struct snapshot_instead *instead; /* one ACL file's text; NULL: all as they are */
 };
 
 /* Reads tsigate.conf and what it names into tool->snapshot; all that is wrong is in

@@ -90,8 +90,8 @@ def tool(*words):
 
 # ---- help and usage ------------------------------------------------------------------
 
-COMMANDS = ["check", "explain", "who-can", "rights", "cnames", "diff", "test", "status",
-            "reload"]
+COMMANDS = ["check", "explain", "who-can", "rights", "cnames", "diff", "test", "edit",
+            "grant", "revoke", "status", "reload"]
 
 
 def test_help():

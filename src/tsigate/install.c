@@ -1,0 +1,414 @@
+#include "tsigate/install.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/timestamp.h"
+#include "tsigate/daemon.h"
+#include "tsigate/diff.h"
+
+bool install_take_option(struct install *install, int option)
+{
+    if (option == INSTALL_OPTION_YES)
+        install->says_yes = true;
+    else if (option == INSTALL_OPTION_NO_RELOAD)
+        install->reloads = false;
+    else
+        return false;
+    return true;
+}
+
+int install_want_answer(struct install *install)
+{
+    install->can_ask = isatty(STDIN_FILENO) == 1;
+    if (install->can_ask || install->says_yes)
+        return TOOL_DONE;
+    return tool_usage(install->tool, "there is no terminal to ask at: --yes goes on "
+                                     "without a question");
+}
+
+/* ---- the file and its lock ---- */
+
+static int no_memory(void)
+{
+    return tool_fail(TOOL_OUTSIDE, "out of memory");
+}
+
+static int file_fails(const char *path)
+{
+    return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
+}
+
+/* From the user's name of the file to the one that links lead to. */
+static int find_file(struct install *install, bool makes)
+{
+    struct arena *arena = &install->tool->arena;
+    char *real = realpath(install->file, NULL);
+    if (real == NULL && errno == ENOENT && makes) {
+        int fd = open(install->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (fd < 0)
+            return file_fails(install->file);
+        close(fd);
+        install->is_made = true;
+        real = realpath(install->file, NULL);
+    }
+    if (real == NULL)
+        return file_fails(install->file);
+    install->real = arena_string(arena, real);
+    free(real);
+    if (install->real == NULL)
+        return no_memory();
+    const char *slash = strrchr(install->real, '/');
+    install->base = slash + 1;
+    install->folder =
+        slash == install->real
+            ? "/"
+            : arena_string_n(arena, install->real, (size_t)(slash - install->real));
+    install->lock = arena_printf(arena, "%s/.%s.lock", install->folder, install->base);
+    return install->folder != NULL && install->lock != NULL ? TOOL_DONE : no_memory();
+}
+
+/* Who has the lock, as they wrote it there. */
+static int tell_holder(const struct install *install, int fd)
+{
+    char text[256];
+    ssize_t len = pread(fd, text, sizeof text, 0);
+    len = len > 0 && text[len - 1] == '\n' ? len - 1 : 0;
+    for (ssize_t i = 0; i < len; i++)
+        text[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
+    return tool_fail(TOOL_OUTSIDE, "%s is being changed by %.*s", install->file,
+                     len > 0 ? (int)len : (int)sizeof "somebody else" - 1,
+                     len > 0 ? text : "somebody else");
+}
+
+static void write_holder(const struct install *install)
+{
+    char time[TIMESTAMP_TEXT_OCTETS];
+    const struct passwd *user = getpwuid(getuid());
+    if (ftruncate(install->lock_fd, 0) == 0)
+        dprintf(install->lock_fd, "%s (process %ld, since %s)\n",
+                user != NULL ? user->pw_name : "somebody", (long)getpid(),
+                timestamp_format(install->tool->now_s, time));
+}
+
+/* Whether the locked file is still the one of that path: its last holder took it away.
+ */
+static bool is_lock_there(const struct install *install, int fd)
+{
+    struct stat locked, there;
+    return fstat(fd, &locked) == 0 && stat(install->lock, &there) == 0 &&
+           locked.st_dev == there.st_dev && locked.st_ino == there.st_ino;
+}
+
+static int take_lock(struct install *install)
+{
+    for (;;) {
+        int fd = open(install->lock,
+                      O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+        if (fd < 0)
+            return file_fails(install->lock);
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+            int code = errno == EWOULDBLOCK ? tell_holder(install, fd)
+                                            : file_fails(install->lock);
+            close(fd);
+            return code;
+        }
+        if (is_lock_there(install, fd)) {
+            install->lock_fd = fd;
+            write_holder(install);
+            return TOOL_DONE;
+        }
+        close(fd);
+    }
+}
+
+/* ---- the ACL before and after ---- */
+
+static void side_init(struct tool *side, const struct tool *tool)
+{
+    *side = *tool;
+    side->snapshot = NULL;
+    arena_init(&side->arena, 65536, 0);
+    diags_init(&side->diags);
+}
+
+static void side_fini(struct tool *side)
+{
+    if (side->snapshot != NULL)
+        snapshot_release(&side->snapshot);
+    diags_fini(&side->diags);
+    arena_fini(&side->arena);
+}
+
+static enum result load_side(struct install *install, struct tool *side,
+                             struct acledit_text text, const char **out_listed)
+{
+    struct snapshot_instead instead = {
+        .device = install->stat.st_dev,
+        .inode = install->stat.st_ino,
+        .chars = text.chars,
+        .len = text.len,
+    };
+    const struct tool_wanted wanted = {.with_keys = true, .instead = &instead};
+    enum result result = tool_read(side, &wanted);
+    *out_listed = instead.path;
+    return result;
+}
+
+/* What the file holds, and which file that is, so that nobody's change in between is
+ * lost. */
+static int read_file(struct install *install)
+{
+    struct diags diags;
+    if (stat(install->real, &install->stat) != 0)
+        return file_fails(install->real);
+    diags_init(&diags);
+    const struct place place = {0};
+    enum result result = file_read(install->real, LIMIT_ACL_FILE_OCTETS, place, &diags,
+                                   &install->before);
+    if (result != RES_OK)
+        tool_fail(TOOL_OUTSIDE, "%s",
+                  diags.first != NULL ? diags.first->message : "out of memory");
+    diags_fini(&diags);
+    return result == RES_OK ? TOOL_DONE : TOOL_OUTSIDE;
+}
+
+static void print_diag(const struct diag *diag)
+{
+    char text[LIMIT_LINE_OCTETS + LIMIT_PATH_OCTETS];
+    fprintf(stderr, "%s\n", diag_format(diag, text, sizeof text));
+}
+
+/* Without a file of the configuration's there is nothing to compare or to reload. */
+static int tell_unlisted(struct install *install)
+{
+    for (const struct diag *diag = install->old.diags.first; diag != NULL;
+         diag = diag->next) {
+        if (diag->severity == SEVERITY_ERROR)
+            print_diag(diag);
+    }
+    return tool_fail(TOOL_CONFIG, "%s is none of the ACL files of %s", install->file,
+                     install->tool->conf_file);
+}
+
+int install_open(struct install *install, const char *file, bool makes)
+{
+    install->file = file;
+    install->lock_fd = -1;
+    side_init(&install->old, install->tool);
+    side_init(&install->new, install->tool);
+    int code = find_file(install, makes);
+    if (code == TOOL_DONE)
+        code = take_lock(install);
+    if (code == TOOL_DONE)
+        code = read_file(install);
+    if (code != TOOL_DONE)
+        return code;
+    enum result result =
+        load_side(install, &install->old, (struct acledit_text){0}, &install->listed);
+    if (result == RES_EMEM)
+        return no_memory();
+    if (install->listed == NULL)
+        return tell_unlisted(install);
+    install->listed = arena_string(&install->tool->arena, install->listed);
+    if (install->listed == NULL)
+        return no_memory();
+    if (result != RES_OK)
+        snapshot_release(&install->old.snapshot);
+    return TOOL_DONE;
+}
+
+void install_close(struct install *install)
+{
+    if (install->is_made)
+        unlink(install->real);
+    if (install->lock_fd >= 0) {
+        unlink(install->lock); /* before it is free: see is_lock_there */
+        close(install->lock_fd);
+    }
+    file_text_free(&install->before);
+    side_fini(&install->old);
+    side_fini(&install->new);
+}
+
+/* ---- checking and comparing ---- */
+
+static bool is_known(const struct diags *diags, const struct diag *diag)
+{
+    for (const struct diag *one = diags->first; one != NULL; one = one->next) {
+        if (strcmp(one->id, diag->id) == 0 && strcmp(one->message, diag->message) == 0)
+            return true;
+    }
+    return false;
+}
+
+int install_check(struct install *install, struct acledit_text text)
+{
+    const char *listed = NULL;
+    side_fini(&install->new);
+    side_init(&install->new, install->tool);
+    enum result result = load_side(install, &install->new, text, &listed);
+    const struct diags *diags = &install->new.diags;
+    fflush(stdout);
+    for (const struct diag *diag = diags->first; diag != NULL; diag = diag->next) {
+        if (diag->severity == SEVERITY_ERROR || !is_known(&install->old.diags, diag))
+            print_diag(diag);
+    }
+    if (diags->errors > 0)
+        return TOOL_CONFIG;
+    if (result != RES_OK)
+        return tool_fail(TOOL_OUTSIDE, "%s cannot be checked", install->file);
+    return TOOL_DONE;
+}
+
+int install_show(struct install *install, size_t *out_count)
+{
+    *out_count = SIZE_MAX;
+    if (install->old.snapshot == NULL) {
+        puts("the ACL has errors as it is: there is nothing to compare with");
+        return TOOL_DONE;
+    }
+    if (diff_print(install->old.snapshot, install->new.snapshot, stdout, out_count) !=
+        RES_OK)
+        return no_memory();
+    return TOOL_DONE;
+}
+
+char install_ask(const char *question, const char *choices)
+{
+    char line[64];
+    char last = choices[strlen(choices) - 1];
+    for (;;) {
+        fputs(question, stdout);
+        fflush(stdout);
+        if (fgets(line, sizeof line, stdin) == NULL) {
+            putchar('\n');
+            return last;
+        }
+        if (line[0] != '\0' && line[0] != '\n' && strchr(choices, line[0]) != NULL &&
+            (line[1] == '\n' || line[1] == '\0'))
+            return line[0];
+    }
+}
+
+/* ---- the exchange ---- */
+
+static bool write_all(int fd, struct acledit_text text)
+{
+    while (text.len > 0) {
+        ssize_t done = write(fd, text.chars, text.len);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return false;
+        text.chars += done;
+        text.len -= (size_t)done;
+    }
+    return true;
+}
+
+static bool is_unchanged(const struct install *install)
+{
+    struct stat now;
+    const struct stat *then = &install->stat;
+    return stat(install->real, &now) == 0 && now.st_dev == then->st_dev &&
+           now.st_ino == then->st_ino && now.st_size == then->st_size &&
+           now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == then->st_mtim.tv_nsec;
+}
+
+/* A whole file of the same owner and mode at path, on disk. Its owner comes first: a
+ * chown may take mode bits away. */
+static int fill_new_file(const struct install *install, int fd, const char *path,
+                         struct acledit_text text)
+{
+    const struct stat *stat = &install->stat;
+    if (fchown(fd, stat->st_uid, stat->st_gid) != 0)
+        return tool_fail(TOOL_OUTSIDE, "%s: its owner cannot be kept: %s",
+                         install->file, strerror(errno));
+    if (fchmod(fd, stat->st_mode & 07777) != 0 || !write_all(fd, text) ||
+        fsync(fd) != 0)
+        return file_fails(path);
+    return TOOL_DONE;
+}
+
+/* The new name has to be on disk as well. */
+static int sync_folder(const struct install *install)
+{
+    int fd = open(install->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return file_fails(install->folder);
+    int code = fsync(fd) == 0 ? TOOL_DONE : file_fails(install->folder);
+    close(fd);
+    return code;
+}
+
+static int exchange_file(struct install *install, struct acledit_text text)
+{
+    char *path = arena_printf(&install->tool->arena, "%s/.%s.XXXXXX", install->folder,
+                              install->base);
+    if (path == NULL)
+        return no_memory();
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return file_fails(path);
+    int code = fill_new_file(install, fd, path, text);
+    close(fd);
+    if (code == TOOL_DONE && !is_unchanged(install))
+        code = tool_fail(TOOL_OUTSIDE,
+                         "%s: somebody else changed it meanwhile: it stays as it is",
+                         install->file);
+    if (code == TOOL_DONE && rename(path, install->real) != 0)
+        code = file_fails(install->real);
+    if (code != TOOL_DONE) {
+        unlink(path);
+        return code;
+    }
+    install->is_installed = true;
+    return sync_folder(install);
+}
+
+/* What is installed is installed; whoever waits for it has to know that it waits. */
+static int reload(struct install *install)
+{
+    if (install->new.snapshot == NULL ||
+        install->new.snapshot->settings.control == NULL)
+        return tool_fail(TOOL_OUTSIDE,
+                         "%s has no `control`: nobody was told to reload (SIGHUP does)",
+                         install->tool->conf_file);
+    return daemon_reload(&install->new);
+}
+
+int install_commit(struct install *install, struct acledit_text text)
+{
+    int code = exchange_file(install, text);
+    if (!install->is_installed)
+        return code;
+    install->is_made = false;
+    printf("%s: installed%s\n", install->file,
+           install->reloads ? "" : "; not reloaded");
+    fflush(stdout);
+    if (code != TOOL_DONE || !install->reloads)
+        return code;
+    code = reload(install);
+    if (code != TOOL_DONE)
+        tool_fail(code, "%s stays installed; it is not in force yet", install->file);
+    return code;
+}
+
+int install_confirm(struct install *install, struct acledit_text text)
+{
+    if (!install->says_yes && install_ask("Install it? (y)es or (n)o: ", "yn") != 'y') {
+        tool_fail(TOOL_NO, "%s stays as it was", install->file);
+        return TOOL_NO;
+    }
+    return install_commit(install, text);
+}
