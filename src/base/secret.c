@@ -184,6 +184,27 @@ enum result secret_from_octets(const uint8_t *octets, size_t len, struct secret 
     return RES_OK;
 }
 
+enum result secret_to_base64(const struct secret *secret, struct secret *out)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t len = (secret->len + 2) / 3 * 4;
+    if (len == 0 || len > LIMIT_SECRET_OCTETS)
+        return RES_ERANGE;
+    *out = (struct secret){take_slot(len), len};
+    if (out->octets == NULL)
+        return RES_EMEM;
+    for (size_t i = 0; i < len; i++) {
+        size_t bit = i * 6, at = bit / 8;
+        unsigned next = at + 1 < secret->len ? secret->octets[at + 1] : 0;
+        unsigned pair = at < secret->len ? secret->octets[at] * 256U + next : 0;
+        bool is_padding = bit >= secret->len * 8;
+        out->octets[i] =
+            is_padding ? '=' : (uint8_t)digits[pair >> (10 - bit % 8) & 63];
+    }
+    return RES_OK;
+}
+
 void secret_free(struct secret *secret)
 {
     if (secret->octets != NULL)

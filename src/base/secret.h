@@ -23,6 +23,10 @@ enum result secret_from_base64(const char *chars, size_t len,
                                struct secret *out) MUST_CHECK NONNULL;
 enum result secret_from_octets(const uint8_t *octets, size_t len,
                                struct secret *out) MUST_CHECK NONNULL;
+/* Its base64 (RFC 4648 4) as characters without a NUL, which are as secret as it is.
+ * RES_ERANGE: they would be over LIMIT_SECRET_OCTETS. RES_EMEM. */
+enum result secret_to_base64(const struct secret *secret,
+                             struct secret *out) MUST_CHECK NONNULL;
 void secret_free(struct secret *secret) NONNULL;
 /* Whether both hold the same octets; time depends on the lengths alone. */
 bool secret_equal(const struct secret *a, const struct secret *b) MUST_CHECK NONNULL;

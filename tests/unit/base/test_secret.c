@@ -3,6 +3,19 @@
 #include "base/limits.h"
 #include "unit.h"
 
+static void assert_goes_back(const struct secret *secret)
+{
+    struct secret text = {0}, again = {0};
+
+    assert_int_equal(secret_to_base64(secret, &text), RES_OK);
+    assert_int_equal(text.len % 4, 0);
+    assert_int_equal(secret_from_base64((const char *)text.octets, text.len, &again),
+                     RES_OK);
+    assert_true(secret_equal(secret, &again));
+    secret_free(&text);
+    secret_free(&again);
+}
+
 static void base64_has_one_spelling(void **state)
 {
     static const struct {
@@ -29,6 +42,7 @@ static void base64_has_one_spelling(void **state)
         if (res == RES_OK) {
             assert_int_equal(secret.len, strlen(cases[i].octets));
             assert_memory_equal(secret.octets, cases[i].octets, secret.len);
+            assert_goes_back(&secret);
         }
         secret_free(&secret);
     }
@@ -44,7 +58,10 @@ static void lengths_are_bounded(void **state)
     assert_int_equal(secret_from_octets(octets, 0, &secret), RES_ERANGE);
     assert_int_equal(secret_from_octets(octets, sizeof(octets), &secret), RES_ERANGE);
     assert_int_equal(secret_from_octets(octets, LIMIT_SECRET_OCTETS, &secret), RES_OK);
+    struct secret long_text = {0};
+    assert_int_equal(secret_to_base64(&secret, &long_text), RES_ERANGE);
     secret_free(&secret);
+    assert_int_equal(secret_to_base64(&secret, &long_text), RES_ERANGE);
     memset(text, 'A', sizeof(text));
     assert_int_equal(secret_from_base64(text, 684, &secret), RES_ERANGE);
     assert_int_equal(secret_from_base64(text, 680, &secret), RES_OK);
