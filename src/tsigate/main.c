@@ -40,6 +40,12 @@ static const struct command commands[] = {
      "tsigate revoke [--file FILE] [--yes] [--no-reload] [-c FILE]\n"
      "                      HOST PROFILE NAME... [PORT/PROTO...]",
      "take a right from a host"},
+    {"key", key_main,
+     "tsigate key new HOST [--for CLIENT] [--client-file FILE] [--show-secret]\n"
+     "                       [--algorithm A] [--name KEY] [--file FILE]\n"
+     "                       [--server ADDR[:PORT]] [--json] [-c FILE]\n"
+     "       tsigate key list [--json] [-c FILE]",
+     "keys: new, list, rotate, retire"},
     {"status", status_main, "tsigate status [--json] [-c FILE]",
      "what the running tsigated is doing"},
     {"reload", reload_main, "tsigate reload [--json] [-c FILE]",

@@ -44,6 +44,7 @@ tool_command diff_main;
 tool_command edit_main;
 tool_command explain_main;
 tool_command grant_main;
+tool_command key_main;
 tool_command reload_main;
 tool_command revoke_main;
 tool_command rights_main;

@@ -91,7 +91,7 @@ def tool(*words):
 # ---- help and usage ------------------------------------------------------------------
 
 COMMANDS = ["check", "explain", "who-can", "rights", "cnames", "diff", "test", "edit",
-            "grant", "revoke", "status", "reload"]
+            "grant", "revoke", "key", "status", "reload"]
 
 
 def test_help():

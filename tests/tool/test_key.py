@@ -1,0 +1,308 @@
+"""tsigate key: what it writes, what it says, and that it never says a secret.
+
+What the clients then do with it is in tests/e2e/test_keys.py.
+"""
+import base64
+import json
+import os
+import pathlib
+import re
+import subprocess
+import threading
+import time
+
+import pytest
+
+from test_tool import SECRET, TSIGATE, Daemon, Site, site  # noqa: F401
+
+CLIENTS = ["nsupdate", "certbot", "lego", "dehydrated", "acme.sh", "knsupdate",
+           "cert-manager", "tsigate-tlsa"]
+OWN_FILE = {"certbot", "lego", "knsupdate", "cert-manager"}
+LENGTH = {"hmac-sha256": 32, "hmac-sha384": 48, "hmac-sha512": 64}
+NEW = "mx9.example.org"
+
+
+def secret_in(path):
+    return re.search(r'secret "([^"]+)"', path.read_text())[1]
+
+
+def mode(path):
+    return path.stat().st_mode & 0o7777
+
+
+# ---- new -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("algorithm", LENGTH)
+def test_new_writes_a_key_file(site, algorithm):
+    done = site.run("key", "new", NEW, "--algorithm", algorithm.upper())
+    assert (done.returncode, done.stderr) == (0, "")
+    path = site.folder / f"{NEW}.key"
+    secret = secret_in(path)
+    assert path.read_text() == (f'key "{NEW}" {{\n\talgorithm {algorithm};\n'
+                                f'\tsecret "{secret}";\n}};\n')
+    assert mode(path) == 0o600
+    assert len(base64.b64decode(secret, validate=True)) == LENGTH[algorithm]
+    assert secret not in done.stdout
+    keys = {row["key"]: row for row in site.json("key", "list")["keys"]}
+    assert keys[NEW]["algorithm"] == algorithm
+    assert not [left for left in site.folder.iterdir() if left.name.startswith(".")]
+
+
+def test_new_is_new_each_time(site):
+    secrets = set()
+    for number in range(3):
+        site.run("key", "new", f"h{number}.example.org")
+        secrets.add(secret_in(site.folder / f"h{number}.example.org.key"))
+    assert len(secrets) == 3
+
+
+def test_new_whatever_the_umask(site):
+    old = os.umask(0)
+    try:
+        site.run("key", "new", NEW, "--client-file", site.folder / "copy")
+    finally:
+        os.umask(old)
+    assert mode(site.folder / f"{NEW}.key") == mode(site.folder / "copy") == 0o600
+
+
+@pytest.mark.parametrize("words, said", [
+    (["mx1.example.org"], "is there already"),
+    (["gateway"], "is there already"),
+    ([NEW, "--name", "mx1-next"], "is there already"),
+    ([NEW, "--name", "spare"], "is host mx1.example.org's"),
+], ids=["host's own", "gateway's", "another's", "another's without a file"])
+def test_new_of_a_known_key(tmp_path, words, said):
+    site = Site(tmp_path)
+    acl = tmp_path / "site.acl"
+    acl.write_text(acl.read_text().replace("    key  mx1-next", "    key spare\n    key  mx1-next"))
+    before = sorted(tmp_path.iterdir())
+    done = site.run("key", "new", *words)
+    assert done.returncode == 1 and said in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_new_overwrites_nothing(site):
+    for name in (f"{NEW}.key", "copy"):
+        (site.folder / name).touch(0o600)
+        done = site.run("key", "new", NEW, "--client-file", site.folder / "copy")
+        assert done.returncode == 1 and f"{name}: it is there already" in done.stderr
+        assert (site.folder / name).read_text() == ""
+        (site.folder / name).unlink()
+        assert not (site.folder / f"{NEW}.key").exists()
+        assert not (site.folder / "copy").exists()
+
+
+@pytest.mark.parametrize("words", [
+    [], ["new"], ["new", "a", "b"], ["old", "a"], ["list", "a"], ["list", "--for", "lego"],
+    ["new", "a..b"], ["new", "a$b"], ["new", "."], ["new", "a", "--name", "../b"],
+    ["new", "a", "--algorithm", "hmac-md5"], ["new", "a", "--algorithm", "hmac-sha1"],
+    ["new", "a", "--for", "certbod"], ["new", "a", "--for", "certbot"],
+    ["new", "a", "--for", "cert-manager", "--algorithm", "hmac-sha384", "--show-secret"],
+    ["new", "a", "--server", "gateway"], ["new", "a", "--server", "192.0.2.1:0"],
+    ["new", "a", "--server", "192.0.2.1:65536"], ["new", "a", "--server", "[::1"],
+    ["new", "a", "--show-secret", "--json"], ["new", "a", "--days", "3"],
+    ["retire", "a", "--days", "-1"], ["retire", "a", "--days", "x"],
+], ids=" ".join)
+def test_usage(site, words):
+    before = sorted(site.folder.iterdir())
+    done = site.run("key", *words)
+    assert done.returncode == 2 and done.stderr and not done.stdout
+    assert sorted(site.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("text, endpoint", [
+    ("192.0.2.1", "192.0.2.1:53"), ("192.0.2.1:5353", "192.0.2.1:5353"),
+    ("2001:db8::1", "[2001:db8::1]:53"), ("[2001:db8::1]:5353", "[2001:db8::1]:5353"),
+    ("[2001:db8::1]", "[2001:db8::1]:53"),
+])
+def test_server(site, text, endpoint):
+    told = site.json("key", "new", NEW, "--server", text)
+    assert told["server"] == endpoint
+
+
+def test_json(site):
+    copy = site.folder / "mx9.ini"
+    told = site.json("key", "new", NEW, "--for", "certbot", "--client-file", copy)
+    assert told == {
+        "key": NEW, "host": NEW, "algorithm": "hmac-sha256",
+        "file": f"{site.folder}/{NEW}.key", "server": "127.0.0.1:5300",
+        "client": "certbot", "client_file": str(copy),
+        "place": "/etc/letsencrypt/tsigate.ini"}
+
+
+def test_new_where_no_pattern_names_files(site):
+    conf = site.conf.read_text()
+    keys = ", ".join(f'"{path.name}"' for path in site.folder.glob("*.key"))
+    site.conf.write_text(conf.replace('"*.key"', keys))
+    done = site.run("key", "new", NEW)
+    assert done.returncode == 2 and "--file FILE" in done.stderr
+    done = site.run("key", "new", NEW, "--file", site.folder / "mine")
+    assert done.returncode == 0 and "no pattern of `keys`" in done.stderr
+    assert (site.folder / "mine").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_new_belongs_to_the_daemon(site):
+    with site.conf.open("a") as conf:
+        conf.write('user = "nobody";\n')
+    for path in site.folder.glob("*.key"):
+        os.chown(path, 65534, -1)
+    copy = site.folder / "copy"
+    assert site.run("key", "new", NEW, "--client-file", copy).returncode == 0
+    assert (site.folder / f"{NEW}.key").stat().st_uid == 65534
+    assert copy.stat().st_uid == 0
+
+
+@pytest.mark.parametrize("words, lines", [
+    ([NEW], ["The ACL has no host mx9.example.org", f"grant -c CONF {NEW} acme {NEW}"]),
+    (["mx2.example.org", "--name", "mx2-next"],
+     ["in the block of host mx2.example.org", "#     key mx2-next"]),
+], ids=["new host", "known host"])
+def test_new_says_what_to_do(site, words, lines):
+    out = site.run("key", "new", *words).stdout.replace(str(site.conf), "CONF")
+    for line in [*lines, "tsigate reload -c CONF\n", f"root@{words[0]}:/etc/tsigate/"]:
+        assert line in out
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_clients(site, client):
+    copy = site.folder / "client"
+    done = site.run("key", "new", NEW, "--for", client, "--client-file", copy)
+    assert (done.returncode, done.stderr) == (0, "")
+    key_file = site.folder / f"{NEW}.key"
+    secret = secret_in(key_file)
+    assert mode(copy) == 0o600
+    assert copy.read_text().count(secret) == 1 and secret not in done.stdout
+    assert (copy.read_text() == key_file.read_text()) == (client not in OWN_FILE)
+    for left in ("@", "ZONE"):
+        assert left not in copy.read_text() + done.stdout.replace("root@", "")
+    shell = subprocess.run(["sh", "-n"], input=done.stdout, text=True,
+                           capture_output=True, timeout=10)
+    assert shell.returncode == 0, shell.stderr
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_shown_secret(site, client):
+    done = site.run("key", "new", NEW, "--for", client, "--show-secret")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count(secret_in(site.folder / f"{NEW}.key")) == 1
+    assert "scp" not in done.stdout
+
+
+def test_certbot_has_upper_case(site):
+    """certbot before 3.3.0 signs with HMAC-MD5 otherwise."""
+    copy = site.folder / "client"
+    site.run("key", "new", NEW, "--for", "certbot", "--client-file", copy,
+             "--algorithm", "hmac-sha512")
+    assert "dns_rfc2136_algorithm = HMAC-SHA512\n" in copy.read_text()
+
+
+def test_cert_manager_speaks_yaml(site):
+    yaml = pytest.importorskip("yaml")
+    copy = site.folder / "client"
+    out = site.run("key", "new", NEW, "--for", "cert-manager", "--client-file",
+                   copy, "--server", "2001:db8::53").stdout
+    secret = yaml.safe_load(copy.read_text())
+    assert secret["stringData"]["tsig-secret"] == secret_in(site.folder / f"{NEW}.key")
+    issuer = yaml.safe_load(out.split("<<'END'\n")[1].split("END\n")[0])
+    solver = issuer["spec"]["acme"]["solvers"][0]["dns01"]
+    assert solver["cnameStrategy"] == "Follow"
+    assert solver["rfc2136"] == {
+        "nameserver": "[2001:db8::53]:53", "tsigKeyName": NEW,
+        "tsigAlgorithm": "HMACSHA256",
+        "tsigSecretSecretRef": {"name": secret["metadata"]["name"],
+                                "key": "tsig-secret"}}
+
+
+# ---- list ----------------------------------------------------------------------------
+
+USED = {"ok": True, "uptime_s": 864000, "zones": [{"name": "mx2.example.org"}],
+        "keys": [{"name": "mx1.example.org", "last_use": "2026-11-24T10:11:12Z",
+                  "requests": 3}]}
+
+
+def table(text):
+    head, *rows = [re.split(r"\s{2,}", line.rstrip()) for line in text.splitlines()]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def test_list(site):
+    (site.folder / "mx2.example.org.key").unlink()
+    (site.folder / "stray.key").write_text(
+        'key stray { algorithm hmac-sha512; secret "%s"; };\n' % ("K" * 85 + "A=="))
+    (site.folder / "stray.key").chmod(0o600)
+    Daemon(site.folder / "control.sock", json.dumps(USED).encode() + b"\n")
+    done = site.run("key", "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    none = dict.fromkeys(("HOST", "NOT-BEFORE", "NOT-AFTER", "LAST-USE", "FILE"), "-")
+    place = {name: f"{site.folder}/{name}.key:1" for name in [*SECRET, "stray"]}
+    sha256 = {**none, "ALGORITHM": "hmac-sha256"}
+    assert table(done.stdout) == [
+        {**sha256, "KEY": "gateway", "HOST": "(gateway)", "FILE": place["gateway"]},
+        {**sha256, "KEY": "mx1-next", "HOST": "mx1.example.org",
+         "NOT-BEFORE": "2099-01-01T00:00:00Z", "FILE": place["mx1-next"]},
+        {**sha256, "KEY": "mx1.example.org", "HOST": "mx1.example.org",
+         "LAST-USE": "2026-11-24T10:11:12Z", "FILE": place["mx1.example.org"]},
+        {**none, "KEY": "mx2.example.org", "ALGORITHM": "-", "HOST": "mx2.example.org"},
+        {**none, "KEY": "stray", "ALGORITHM": "hmac-sha512", "FILE": place["stray"]}]
+
+
+def test_list_without_a_gateway(site):
+    done = site.run("key", "list")
+    assert done.returncode == 0 and "no tsigated is running" in done.stderr
+    assert {row["LAST-USE"] for row in table(done.stdout)} == {"-"}
+    told = site.json("key", "list")
+    assert told["last_use_known"] is False and told["last_use_since"] is None
+
+
+def test_list_of_files_that_cannot_be_used(site):
+    (site.folder / "gateway.key").chmod(0o644)
+    done = site.run("key", "list")
+    assert done.returncode == 3 and not done.stdout
+    assert done.stderr.count("gateway.key") == 1
+
+
+# ---- secrets -------------------------------------------------------------------------
+
+class Watcher(threading.Thread):
+    """Reads the arguments and the environment of every process, again and again."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.seen = set()
+        self.stop = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.stop.is_set():
+            for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    self.seen.add(path.read_bytes())
+                    self.seen.add(path.with_name("environ").read_bytes())
+                except OSError:
+                    pass
+            time.sleep(0.001)
+
+
+def test_no_secret_leaks(site):
+    """Everything that is said or can be seen from outside, over all verbs and clients."""
+    watcher = Watcher()
+    said = []
+    for number, client in enumerate(CLIENTS):
+        host = f"h{number}.example.org"
+        words = ["--for", client, "--client-file", site.folder / f"copy{number}"]
+        said += [site.run("key", "new", host, *words),
+                 site.run("key", "new", host, *words),
+                 site.run("key", "new", f"j{host}", "--json")]
+    said += [site.run("key", "list"), site.run("key", "list", "--json"),
+             site.run("check"), site.run("check", "--effective")]
+    watcher.stop.set()
+    watcher.join()
+    secrets = {secret_in(path) for path in site.folder.glob("*.key")}
+    assert len(secrets) == len(SECRET) + 2 * len(CLIENTS)
+    text = "".join(done.stdout + done.stderr for done in said)
+    assert TSIGATE.encode() in b"".join(watcher.seen)
+    for secret in secrets:
+        assert secret not in text
+        assert secret.encode() not in b"".join(watcher.seen)
+        assert base64.b64decode(secret).hex() not in text
