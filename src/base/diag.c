@@ -46,7 +46,9 @@ static char *message_of(struct arena *arena, const char *format, va_list args)
 static void add(struct diags *diags, const struct diag *values, const char *format,
                 va_list args)
 {
-    if (diags->errors + diags->warnings > LIMIT_DIAGNOSTICS)
+    size_t count = values->severity == SEVERITY_ERROR ? diags->errors : diags->warnings;
+
+    if (count > LIMIT_DIAGNOSTICS) /* of each: warnings must not hide an error */
         return;
     struct diag *diag = arena_copy(&diags->arena, values, sizeof(*values));
     if (diag == NULL)

@@ -71,8 +71,8 @@ _Static_assert(LIMIT_HEADER_OCTETS + LIMIT_NAME_OCTETS + 4 + LIMIT_BATCH_OCTETS 
 #define LIMIT_REGEX_OCTETS       256 /* of `check match`, as written */
 #define LIMIT_REGEX_COUNTS       512 /* sum of its {N,M} bounds: memory of regcomp(3) */
 #define LIMIT_PROFILE_OCTETS     63  /* a profile's name */
-#define LIMIT_DIAGNOSTICS        1000 /* errors listed; the rest are counted */
-#define LIMIT_USER_OCTETS        256  /* LOGIN_NAME_MAX and a NUL */
+#define LIMIT_DIAGNOSTICS        1000 /* errors listed, and warnings; the rest are counted */
+#define LIMIT_USER_OCTETS        256 /* LOGIN_NAME_MAX and a NUL */
 #define LIMIT_PATH_OCTETS        4096
 
 /* Audit: RDATA up to here is written out, beyond it is hashed (L-3). */

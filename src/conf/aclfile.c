@@ -223,11 +223,14 @@ static enum result parse_grant(struct acl_parser *parser, const struct acl_line 
     const struct acl_word *word = &line->words[2];
     const struct acl_profile *profile =
         map_get(&parser->source->profile_by_name, word->text, word->len);
+    enum result result = declared;
     if (profile == NULL)
-        return unknown_profile(parser, word);
-    if (declared != RES_OK)
-        return declared;
-    return acl_grant_parse(parser, &entry->host, profile, word, line->count - 2);
+        result = unknown_profile(parser, word);
+    else if (declared == RES_OK)
+        result = acl_grant_parse(parser, &entry->host, profile, word, line->count - 2);
+    if (entry != NULL && result != RES_OK)
+        entry->host.is_incomplete = true;
+    return result;
 }
 
 static enum result parse_alias(struct acl_parser *parser, const struct acl_line *line)
@@ -438,6 +441,21 @@ void acl_source_fini(struct acl_source *source)
     *source = (struct acl_source){0};
 }
 
+/* What a line that is left out may have said, so that nothing is told for want of it.
+ */
+static void note_loss(struct acl_parser *parser, const struct acl_line *line)
+{
+    const struct acl_word *word = line->count > 0 ? &line->words[0] : NULL;
+    bool is_grant =
+        word != NULL && !line->is_broken &&
+        (acl_word_is(word, "grant") ||
+         map_get(&parser->source->profile_by_name, word->text, word->len) != NULL);
+    if (parser->block == ACL_BLOCK_HOST)
+        parser->host->host.is_incomplete = true;
+    if (!is_grant && !parser->is_stock)
+        parser->source->has_lost_keys = true;
+}
+
 static enum result parse_lines(struct acl_parser *parser, struct acl_lexer *lexer)
 {
     enum result all = RES_OK;
@@ -453,7 +471,10 @@ static enum result parse_lines(struct acl_parser *parser, struct acl_lexer *lexe
         }
         if (result == RES_EMEM)
             return result;
-        all = result != RES_OK ? RES_EFORMAT : all;
+        if (result != RES_OK) {
+            note_loss(parser, &line);
+            all = RES_EFORMAT;
+        }
     }
     enum result closed = close_block(parser);
     return closed != RES_OK ? closed : all;

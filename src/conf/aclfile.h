@@ -153,6 +153,7 @@ struct acl_host {
     struct acl_from_line *from; /* none: from anywhere */
     struct place place;         /* where it was first declared */
     size_t index;               /* in acl_source.hosts */
+    bool is_incomplete;         /* a line of it had an error and is not here */
 };
 
 struct acl_name_word {
@@ -199,6 +200,7 @@ struct acl_source {
     struct acl_grant *grants, *last_grant;
     size_t grant_count;
     struct acl_alias *aliases, *last_alias;
+    bool has_lost_keys;        /* a line had an error that may have been a key's */
     struct acl_regex *regexes; /* private: what acl_source_fini has to free */
 };
 

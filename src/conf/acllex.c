@@ -38,10 +38,19 @@ static enum result bad_octet(const struct scan *scan, size_t at)
                     "a carriage return: lines end with a newline alone");
     } else if (octet == '\t') {
         diags_error(scan->diags, place, "acl-syntax", "a tab within quotes");
+    } else if (scan->len - at >= 3 &&
+               memcmp(scan->chars + at, "\xef\xbb\xbf", 3) == 0) {
+        diags_error(scan->diags, place, "acl-syntax",
+                    "a byte order mark: the file is to begin without one");
+    } else if (octet > 0x7f) {
+        diags_error(scan->diags, place, "acl-a-label",
+                    "octet 0x%02x: outside comments a file is printable ASCII; a name "
+                    "of other letters is written as A-labels (xn--...)",
+                    octet);
     } else {
         diags_error(scan->diags, place, "acl-syntax",
                     "octet 0x%02x: outside comments a file is printable ASCII; in a "
-                    "name write \\%03u, or the A-label (xn--...)",
+                    "name write \\%03u",
                     octet, octet);
     }
     return RES_EFORMAT;

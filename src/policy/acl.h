@@ -55,7 +55,7 @@ struct acl {
 /*
  * Expands profiles, every-host and holes into rights, and checks what needs the zones:
  * errors `grant-in-shadow` (names the original), `grant-at-static-apex`,
- * `key-two-hosts`, `owner-too-long`, ...; warnings `dead-grant`, `static-owner`,
+ * `caa-by-pattern`, `persist-by-pattern`, `key-two-hosts`, `owner-too-long`, ...; warnings `dead-grant`, `static-owner`,
  * `host-without-grant`, `shared-delete`, `grant-twice`, `static-without-shadow`.
  * RES_EFORMAT: errors; RES_EMEM.
  */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/type.h"
 #include "policy/acl.h"
 #include "policy/acl_index.h"
 
@@ -14,7 +15,7 @@ struct compiler {
     struct diags *diags;
     struct map above_zones;   /* the proper ancestors of all zones */
     struct acl_right **tails; /* of the chain that starts at the right of this order */
-    bool *has_right;          /* by host index */
+    bool *has_right;          /* by host index: has one, or an error that was told */
     const struct acl_grant *grant; /* under way */
     unsigned told;                 /* warnings given for it: bits of enum told */
 };
@@ -235,11 +236,55 @@ static bool is_alive(struct compiler *c, const struct expansion *x,
     return false;
 }
 
+static bool has_label(struct name name, const char *label)
+{
+    size_t len = strlen(label);
+
+    for (; !name_is_root(name); name = name_parent(name)) {
+        if (name.octets[0] == len && memcmp(name.octets + 1, label, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool grants_type(const struct acl_terms *terms, uint16_t type)
+{
+    for (size_t i = 0; i < terms->type_count; i++) {
+        if (terms->types[i] == type)
+            return true;
+    }
+    return false;
+}
+
+/* A-5: one write of these stands for good, and may stand for all names below. True: a
+ * pattern would reach for them, which is told. */
+static bool is_reach_too_far(struct compiler *c, const struct expansion *x)
+{
+    char text[NAME_TEXT_OCTETS];
+
+    name_to_text(x->name, text);
+    if (grants_type(c->grant->terms, TYPE_CAA))
+        diags_error(c->diags, x->word->place, "caa-by-pattern",
+                    "%s: CAA says who may issue certificates, and is granted name by "
+                    "name only",
+                    text);
+    else if (c->grant->terms->is_broad && has_label(x->name, "_validation-persist"))
+        diags_error(c->diags, x->word->place, "persist-by-pattern",
+                    "%s: _validation-persist authorises an account for good, and is "
+                    "granted name by name only",
+                    text);
+    else
+        return false;
+    return true;
+}
+
 /* Whether the expansion makes a right. Errors and warnings are told. */
 static bool check_owner(struct compiler *c, const struct expansion *x)
 {
     const struct zone *zone = zones_find(c->zones, x->anchor);
 
+    if (is_pattern(x) && is_reach_too_far(c, x))
+        return false;
     if (!is_alive(c, x, zone))
         return false;
     if (zone != NULL && zone->is_dynamic && is_in_shadow(c, x))
@@ -348,6 +393,7 @@ static enum result expand_word(struct compiler *c, const struct acl_host *host,
     char text[NAME_TEXT_OCTETS];
     struct expansion x = {.host = host, .word = word};
     struct acl_fill fill = {.word = &word->template, .host = host->name};
+    size_t errors = c->diags->errors;
 
     if (port != NULL) {
         fill.port = port->port;
@@ -358,13 +404,18 @@ static enum result expand_word(struct compiler *c, const struct acl_host *host,
         diags_error(c->diags, word->place, "owner-too-long",
                     "%s makes an owner of over 255 octets for host %s", word->text,
                     name_to_text(host->name, text));
+        c->has_right[host->index] = true; /* was meant to have one */
         return RES_OK;
     }
     if (res != RES_OK)
         return res;
     x.name = name_of(&x.owner.name);
     x.anchor = acl_pattern_tail(x.name, x.owner.stars);
-    return check_owner(c, &x) ? add_right(c, &x) : RES_OK;
+    if (check_owner(c, &x))
+        return add_right(c, &x);
+    if (c->diags->errors > errors)
+        c->has_right[host->index] = true;
+    return RES_OK;
 }
 
 static enum result expand_for_host(struct compiler *c, const struct acl_host *host)
@@ -441,7 +492,7 @@ static void warn_of_idle_hosts(struct compiler *c)
     const struct acl_source *source = c->acl->source;
 
     for (size_t i = 0; i < source->host_count; i++) {
-        if (!c->has_right[i])
+        if (!c->has_right[i] && !source->hosts[i]->is_incomplete)
             diags_warn(c->diags, source->hosts[i]->place, "host-without-grant",
                        "host %s may do nothing",
                        name_to_text(source->hosts[i]->name, text));

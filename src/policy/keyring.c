@@ -110,7 +110,7 @@ static void warn_if_hostless(struct joining *j, const struct key *key)
 {
     char text[NAME_TEXT_OCTETS];
 
-    if (key->credential == NULL)
+    if (key->credential == NULL && !j->acl->source->has_lost_keys)
         diags_warn(
             j->diags, key->place, "key-without-host",
             "no host of the ACL has key %s: whoever signs with it may do nothing",

@@ -1,16 +1,22 @@
-/* tsigate check: what is wrong in the files, and with --effective what is in force. */
+/* tsigate check: what is wrong in the files, or may be; with --effective what is in
+ * force. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/remedy.h"
+#include "policy/lint.h"
+#include "tsigate/alabel.h"
 #include "tsigate/tool.h"
 
 enum {
     OPTION_EFFECTIVE = 256,
+    OPTION_STRICT,
 };
 
 static const struct option options[] = {
     {"effective", no_argument, NULL, OPTION_EFFECTIVE},
+    {"strict", no_argument, NULL, OPTION_STRICT},
     TOOL_COMMON_OPTIONS,
 };
 
@@ -214,15 +220,41 @@ static const char *diag_text(struct tool *tool, const struct diag *diag)
     return copy != NULL ? copy : diag->message;
 }
 
-static void json_diags(struct tool *tool, struct json *json, const char *key,
-                       enum severity severity)
+/* NULL: none is known. */
+static const char *remedy_for(struct tool *tool, const struct diag *diag)
 {
-    json_array_open(json, key);
+    const char *name = NULL;
+    if (strcmp(diag->id, "acl-a-label") == 0)
+        name = alabel_of_word(&diag->place, &tool->arena);
+    return name != NULL ? arena_printf(&tool->arena, "write %s", name)
+                        : remedy_of(diag->id);
+}
+
+static void json_diag(struct tool *tool, struct json *json, const struct diag *diag)
+{
+    json_object_open(json, NULL);
+    json_string(json, "severity",
+                diag->severity == SEVERITY_ERROR ? "error" : "warning");
+    json_string(json, "id", diag->id);
+    json_string(json, "file", diag->place.file);
+    json_number(json, "line", diag->place.line);
+    json_number(json, "column", diag->place.column);
+    json_string(json, "message", diag->message);
+    json_string(json, "remedy", remedy_for(tool, diag));
+    json_object_close(json);
+}
+
+/* One a line and each printed at once, so that no number of them is too many. */
+static void print_diags_json(struct tool *tool, struct tool_page *page)
+{
+    json_array_open(&page->json, "diagnostics");
     for (const struct diag *diag = tool->diags.first; diag != NULL; diag = diag->next) {
-        if (diag->severity == severity)
-            json_string(json, NULL, diag_text(tool, diag));
+        json_diag(tool, &page->json, diag);
+        fwrite(page->writer.octets, 1, page->writer.len, stdout);
+        putchar('\n');
+        writer_rewind(&page->writer, 0);
     }
-    json_array_close(json);
+    json_array_close(&page->json);
 }
 
 static void json_counts(struct tool *tool, struct json *json)
@@ -241,8 +273,9 @@ static int print_json(struct tool *tool, bool is_usable, bool with_effective)
         return TOOL_OUTSIDE;
     json_object_open(&page->json, NULL);
     json_bool(&page->json, "ok", is_usable);
-    json_diags(tool, &page->json, "errors", SEVERITY_ERROR);
-    json_diags(tool, &page->json, "warnings", SEVERITY_WARNING);
+    json_number(&page->json, "errors", (int64_t)tool->diags.errors);
+    json_number(&page->json, "warnings", (int64_t)tool->diags.warnings);
+    print_diags_json(tool, page);
     if (is_usable)
         json_counts(tool, &page->json);
     if (is_usable && with_effective)
@@ -276,10 +309,29 @@ static void print_summary(const struct tool *tool, bool is_usable, FILE *stream)
     fputc('\n', stream);
 }
 
+/* A remedy is the same for all of its kind, but for a name's A-labels. */
+static bool is_remedy_told(const struct diags *diags, const struct diag *diag)
+{
+    const struct diag *other = diags->first;
+    while (other != diag && strcmp(other->id, diag->id) != 0)
+        other = other->next;
+    return other != diag && strcmp(diag->id, "acl-a-label") != 0;
+}
+
+static void print_diags(struct tool *tool)
+{
+    for (const struct diag *diag = tool->diags.first; diag != NULL; diag = diag->next) {
+        fprintf(stderr, "%s\n", diag_text(tool, diag));
+        const char *remedy =
+            is_remedy_told(&tool->diags, diag) ? NULL : remedy_for(tool, diag);
+        if (remedy != NULL)
+            fprintf(stderr, "    -> %s\n", remedy);
+    }
+}
+
 static int print_text(struct tool *tool, bool is_usable, bool with_effective)
 {
-    for (const struct diag *diag = tool->diags.first; diag != NULL; diag = diag->next)
-        fprintf(stderr, "%s\n", diag_text(tool, diag));
+    print_diags(tool);
     if (!is_usable || !with_effective) {
         print_summary(tool, is_usable, is_usable ? stdout : stderr);
         return TOOL_DONE;
@@ -293,18 +345,32 @@ static int print_text(struct tool *tool, bool is_usable, bool with_effective)
     return tool_page_print(page);
 }
 
+/* What the daemon takes may still be a mistake. */
+static enum result read_and_lint(struct tool *tool)
+{
+    const struct tool_wanted wanted = {.with_keys = true, .is_daemon = true};
+    enum result result = tool_read(tool, &wanted);
+    if (result != RES_OK)
+        return result;
+    result = lint_acl(&tool->snapshot->acl, &tool->snapshot->keyring, tool->now_s,
+                      &tool->diags);
+    diags_sort(&tool->diags);
+    return result;
+}
+
 int check_main(struct tool *tool, int argc, char **argv)
 {
-    bool with_effective = false;
+    bool with_effective = false, is_strict = false;
     int option;
-    while ((option = tool_option(tool, argc, argv, options, false)) == OPTION_EFFECTIVE)
-        with_effective = true;
+    while ((option = tool_option(tool, argc, argv, options, false)) >= 0) {
+        with_effective = with_effective || option == OPTION_EFFECTIVE;
+        is_strict = is_strict || option == OPTION_STRICT;
+    }
     if (option != TOOL_OPTION_END)
         return tool_option_exit(option);
     if (optind < argc)
         return tool_usage(tool, "\"%s\": no word is wanted here", argv[optind]);
-    const struct tool_wanted wanted = {.with_keys = true, .is_daemon = true};
-    enum result result = tool_read(tool, &wanted);
+    enum result result = read_and_lint(tool);
     if (result != RES_OK && tool->diags.errors == 0)
         return tool_fail(TOOL_OUTSIDE, "%s: %s", tool->conf_file,
                          result == RES_EMEM ? "out of memory" : "cannot be checked");
@@ -313,5 +379,5 @@ int check_main(struct tool *tool, int argc, char **argv)
                              : print_text(tool, is_usable, with_effective);
     if (code != TOOL_DONE)
         return code;
-    return is_usable ? TOOL_DONE : TOOL_NO;
+    return is_usable && !(is_strict && tool->diags.warnings > 0) ? TOOL_DONE : TOOL_NO;
 }

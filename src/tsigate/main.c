@@ -14,7 +14,7 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"check", check_main, "tsigate check [--effective] [--json] [-c FILE]",
+    {"check", check_main, "tsigate check [--strict] [--effective] [--json] [-c FILE]",
      "configuration, keys and ACL: errors and warnings"},
     {"explain", explain_main,
      "tsigate explain [--from ADDR] [--ttl N] [--live] [--json] [-c FILE]\n"

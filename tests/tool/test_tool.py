@@ -151,7 +151,7 @@ def test_check_lists_every_error(site):
     assert "acmee" in done.stderr
     assert done.stderr.splitlines()[-1].startswith(f"{site.conf}: ")
     report = site.json("check")
-    assert report["ok"] is False and len(report["errors"]) >= 3
+    assert report["ok"] is False and report["errors"] >= 3
 
 
 def test_check_errors_of_the_configuration(site):
@@ -417,6 +417,63 @@ def test_rights(site):
     assert site.run("rights", "mx3.example.org").returncode == 1
     assert len(site.json("rights")) == 5
     assert site.json("rights", "mx1.example.org")[0]["ttl_mode"] == "refuse"
+
+
+# ---- check: lints --------------------------------------------------------------------
+
+def test_check_says_what_to_do(site):
+    (site.folder / "site.acl").write_text(
+        ACL + f"grant {MX1} acme x.lab.example.org y.lab.example.org\n"
+        f"grant {MX1} acme **.b.lab.example.org broad\n")
+    done = site.run("check")
+    assert done.returncode == 0
+    lines = [line.replace(f"{site.folder}/", "") for line in done.stderr.splitlines()]
+    assert [line.rsplit(" ", 1)[1] for line in lines if not line.startswith("    -> ")] == [
+        "[broad-grant]", "[grant-shadowed]", "[grant-shadowed]", "[grant-shadowed]",
+        "[broad-grant]"]
+    remedies = [line for line in lines if line.startswith("    -> ")]
+    assert lines[1] == remedies[0] and lines[3] == remedies[1] and len(remedies) == 2
+    assert site.run("check", "--strict").returncode == 1
+
+    report = site.json("check")
+    assert report["ok"] and report["errors"] == 0 and report["warnings"] == 5
+    shadowed = report["diagnostics"][1]
+    assert shadowed.pop("message").startswith(
+        "all that this permits at _acme-challenge.x.lab.example.org is permitted before, by ")
+    assert shadowed == {
+        "severity": "warning", "id": "grant-shadowed", "file": f"{site.folder}/site.acl",
+        "line": 16, "column": 23,
+        "remedy": "remove the line, or put it before the one that the message names"}
+
+
+def test_check_strict_without_a_warning(site):
+    (site.folder / "site.acl").write_text(ACL.replace("    acme **.lab.example.org  broad\n", ""))
+    done = site.run("check", "--strict")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("word, remedy", [
+    ("bücher.example.org", "write xn--bcher-kva.example.org"),
+    ("www.MÜNCHEN.example.org", "write www.xn--mnchen-3ya.example.org"),
+    ("**.faß.example.org", "write **.xn--fa-hia.example.org"),
+    ("例え.example.org", "write xn--r8jz45g.example.org"),
+    ("bu\u0308cher.example.org", "write xn--bcher-kva.example.org"),
+    ("a\ufffd.example.org", "write each label that has other letters as an A-label (xn--...)"),
+])
+def test_check_suggests_a_labels(site, word, remedy):
+    (site.folder / "site.acl").write_text(f"host mx1.example.org\n    acme a.example.org {word}\n")
+    found = [diag for diag in site.json("check")["diagnostics"] if diag["severity"] == "error"]
+    assert [(diag["id"], diag["line"], diag["remedy"]) for diag in found] == [
+        ("acl-a-label", 2, remedy)]
+
+
+def test_check_has_no_needless_follow_ups(site):
+    """What stands in a line with an error is not told to be missing."""
+    (site.folder / "site.acl").write_text(
+        f"host {MX1}\n    kye {MX1}\n    acme mx1..example.org\n"
+        "host mx2.example.org\n    acme _acme-challenge._s.example.org\n")
+    ids = [diag["id"] for diag in site.json("check")["diagnostics"]]
+    assert ids == ["acl-unknown-statement", "acl-name", "grant-in-shadow"]
 
 
 # ---- diff ----------------------------------------------------------------------------

@@ -381,9 +381,16 @@ static inline struct name wire_name_of(const struct words *words, struct name_bu
     return name_of(room);
 }
 
-/* An exact owner at a static apex is an error of its own; not what is tested here. */
+/* An exact owner at a static apex and a pattern of _validation-persist are errors of
+ * their own; not what is tested here. */
 static inline bool is_refused_at_load(const struct made_grant *grant)
 {
+    const struct words any_owner = owner_of(grant, 0);
+
+    for (size_t i = 0; i < any_owner.count && has_star(&grant->name); i++) {
+        if (strcmp(any_owner.labels[i], "_validation-persist") == 0)
+            return true;
+    }
     for (int host = 0; host < HOSTS; host++) {
         const struct words owner = owner_of(grant, host);
         if (!has_star(&owner) && is_zone(&owner, 0, NULL) &&
