@@ -121,7 +121,7 @@ void batch_enqueue(struct txns *txns, struct txn *txn, struct txn_now now)
     }
     enum result res = txn_table_insert(
         txns->table, &txn->verified.full_mac, &txn->host->transactions, txn, until_s,
-        now.real_us / TXN_SECOND_US, now.mono_us / TXN_SECOND_US);
+        txns_forget_by_s(txns, now), now.mono_us / TXN_SECOND_US);
     if (res == RES_EEXISTS) {
         txn_repeat(txns, txn, now);
         return;

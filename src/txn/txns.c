@@ -199,6 +199,13 @@ bool txns_is_idle(const struct txns *txns)
     return TAILQ_EMPTY(&txns->open);
 }
 
+int64_t txns_forget_by_s(const struct txns *txns, struct txn_now now)
+{
+    int64_t real_us =
+        now.real_us < txns->highest_real_us ? now.real_us : txns->highest_real_us;
+    return real_us / TXN_SECOND_US;
+}
+
 void txn_on_time(struct txns *txns, struct txn_now now)
 {
     struct txn *txn;
@@ -207,7 +214,7 @@ void txn_on_time(struct txns *txns, struct txn_now now)
         txn_expire(txns, txn, now);
     exchange_on_time(txns, now);
     soa_on_time(txns, now);
-    txn_table_expire(txns->table, TXN_EXPIRE_SLOTS, now.real_us / TXN_SECOND_US,
+    txn_table_expire(txns->table, TXN_EXPIRE_SLOTS, txns_forget_by_s(txns, now),
                      now.mono_us / TXN_SECOND_US);
     if (txns->suppressed_us <= now.mono_us) {
         journal_write_suppressed(txns, now);

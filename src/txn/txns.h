@@ -243,7 +243,7 @@ struct txns {
     int64_t start_real_us;
     int64_t forgotten_us; /* T-20: requests signed up to here may have been executed and
                              are not in the table; INT64_MIN: none was */
-    int64_t highest_real_us; /* T-21 */
+    int64_t highest_real_us; /* T-21: of all messages */
     int64_t horizon_us; /* what was signed before may be forgotten: a larger max_fudge
                            came later (I4) */
     bool is_clock_told;
@@ -262,6 +262,12 @@ struct txns {
     uint8_t *line;                     /* the audit line being built */
     size_t line_capacity;
 };
+
+/* ---- txns.c ---- */
+
+/* The real time by which the table forgets: never later than what judge_time knows of,
+ * so that what is forgotten is refused wherever the system's clock goes (T-21). */
+int64_t txns_forget_by_s(const struct txns *txns, struct txn_now now) NONNULL;
 
 /* ---- txn.c ---- */
 
