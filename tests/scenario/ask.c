@@ -211,6 +211,17 @@ struct ask *ask_new(const struct wish *wish, unsigned n, int64_t now_s)
     return ask;
 }
 
+struct ask *ask_of_octets(const uint8_t *octets, size_t len, unsigned n)
+{
+    struct ask *ask = ask_new(&(struct wish){.query = ".", .query_type = "SOA"}, n, 0);
+
+    assert_true(len >= LIMIT_HEADER_OCTETS && len <= sizeof(ask->octets));
+    memcpy(ask->octets + 2, octets + 2, len - 2);
+    ask->len = len;
+    ask->is_update = (ask->octets[2] >> 3 & 15) == OPCODE_UPDATE;
+    return ask;
+}
+
 struct ask *ask_copy(const struct ask *ask, unsigned n, bool same_client)
 {
     struct ask *copy = calloc(1, sizeof(*copy));

@@ -396,7 +396,7 @@ static void verify_request(struct primary *primary, const struct wire_msg *msg,
 static void sign_reply(struct primary *primary, struct writer *w, enum trick trick,
                        uint16_t id, const struct tsig_mac *mac, struct txn_now now)
 {
-    struct name_buf key = named(KEY_NAME);
+    struct name_buf key = named(trick == TRICK_OTHER_KEY ? "other" : KEY_NAME);
     struct tsig_params params = {.key_name = name_of(&key),
                                  .time_signed_s = (uint64_t)now.real_us / 1000000,
                                  .fudge_s = 300,

@@ -38,6 +38,7 @@ enum trick {
     TRICK_NOT_REPLY, /* QR=0 */
     TRICK_TRUNCATED,
     TRICK_UNSIGNED,
+    TRICK_OTHER_KEY, /* another name, the same secret */
     TRICK_BADKEY,
     TRICK_BADTIME, /* signed with the error */
     TRICK_OLD_TIME,

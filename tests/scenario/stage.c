@@ -151,6 +151,10 @@ static uint16_t random_id(void *arg)
 {
     struct stage *stage = arg;
 
+    if (stage->stuck_ids > 0) {
+        stage->stuck_ids--;
+        return stage->random;
+    }
     stage->random = (uint16_t)(stage->random * 40503u + 12345u);
     return stage->random;
 }
@@ -333,6 +337,11 @@ struct ask *stage_ask(struct stage *stage, const struct wish *wish)
 {
     return deliver(
         stage, ask_new(wish, (unsigned)stage->ask_count, stage->now.real_us / SECOND));
+}
+
+struct ask *stage_send(struct stage *stage, const uint8_t *octets, size_t len)
+{
+    return deliver(stage, ask_of_octets(octets, len, (unsigned)stage->ask_count));
 }
 
 struct ask *stage_repeat(struct stage *stage, const struct ask *ask, bool same_client)

@@ -152,6 +152,7 @@ struct stage {
     size_t ask_count;
     struct ask *asking; /* within txn_open */
     uint16_t random;
+    unsigned stuck_ids;     /* so many more times the same "random" ID comes */
     bool has_no_audit_rule; /* audit.sync is off */
     bool is_traced;         /* TSIGATE_TRACE is set in the environment */
     unsigned sent;
@@ -180,6 +181,8 @@ void stage_reload(struct stage *stage, const char *acl,
 void stage_advance(struct stage *stage, int64_t us);
 /* Sends a message and lets happen what is due now. */
 struct ask *stage_ask(struct stage *stage, const struct wish *wish);
+/* Octets that no honest client writes, over UDP and unsigned. */
+struct ask *stage_send(struct stage *stage, const uint8_t *octets, size_t len);
 /* The same octets again, under another header ID and, unless the copy comes on the
  * same connection, from another port (T-4). */
 struct ask *stage_repeat(struct stage *stage, const struct ask *ask, bool same_client);

@@ -1,6 +1,9 @@
 /* Rates, bounds, reloads, the end (R-2 to R-5, O-5, O-6). */
 #include "words.h"
 
+#include "dns/build.h"
+#include "dns/type.h"
+
 static struct stage stage;
 
 static void small_limits(struct settings *settings)
@@ -160,6 +163,81 @@ static void test_error_rate(void **state)
     assert_int_equal(stage_ask(&stage, &stranger)->replies, 1);
 }
 
+/* R-2: the key's name is a pointer to a long zone name: an answer that repeated both
+ * would be longer than the question. The stage watches (I7). */
+static void test_reply_does_not_grow(void **state)
+{
+    uint8_t octets[1024];
+    struct writer w = writer_of(octets, sizeof(octets));
+    struct name_buf algorithm, zone;
+    char text[256];
+
+    (void)state;
+    memset(text, 'a', sizeof(text));
+    text[60] = text[120] = text[180] = '.';
+    assert_int_equal(name_from_text(text, 240, &zone), RES_OK);
+    assert_int_equal(name_from_text("hmac-sha256", 11, &algorithm), RES_OK);
+    build_header(&w, 0, 0x2800);
+    build_question(&w, name_of(&zone), TYPE_SOA, CLASS_IN);
+    writer_u16(&w, 0xc00c);
+    writer_u16(&w, TYPE_TSIG);
+    writer_u16(&w, CLASS_ANY);
+    writer_u32(&w, 0);
+    writer_u16(&w, (uint16_t)(algorithm.len + 16 + 10));
+    writer_octets(&w, algorithm.octets, algorithm.len);
+    writer_u48(&w, SITE_START_S);
+    writer_u16(&w, 300);
+    writer_u16(&w, 10);
+    writer_octets(&w, "0123456789", 10);
+    for (int i = 0; i < 3; i++)
+        writer_u16(&w, 0);
+    writer_u16_at(&w, 10, 1);
+    struct ask *ask = stage_send(&stage, octets, w.len);
+    expect_reply(ask, RCODE_NOTAUTH, "");
+    assert_int_equal(ask->tsig_error, TSIG_BADKEY);
+    assert_int_equal(ask->msg.header.counts[SECTION_ZONE], 0);
+}
+
+static void without_reasons(struct settings *settings)
+{
+    settings->explain_refusals = false;
+}
+
+static void test_without_reasons(void **state)
+{
+    (void)state;
+    stage_reload(&stage, site_acl, without_reasons);
+    struct ask *ask = stage_ask(
+        &stage, &(struct wish){.key = MX1, .edns = 1232, .items = {ADD(TARGET2, 1)}});
+    expect_reply(ask, RCODE_REFUSED, "");
+    assert_string_equal(ask->text, "");
+    expect_audit(&stage, ask, "result", "refused", "name-not-granted");
+}
+
+static void two_requests(struct settings *settings)
+{
+    settings->limits.requests = 2;
+}
+
+/* so many requests under way in all, whoever's they are. */
+static void test_requests_in_all(void **state)
+{
+    (void)state;
+    stage_reload(&stage, site_acl, two_requests);
+    primary_expect(&stage.primary,
+                   (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *first = add_native(&stage, 1);
+    struct ask *second = add_native(&stage, 2);
+    const struct wish wish = {
+        .key = MX2, .zone = DYN, .items = {ADD("h2.dyn.duckcorp.org", 3)}};
+    struct ask *third = stage_ask(&stage, &wish);
+    expect_reply(third, RCODE_REFUSED, "rate-limited");
+    stage_advance(&stage, SECOND);
+    expect_reply(first, RCODE_NOERROR, "");
+    expect_reply(second, RCODE_NOERROR, "");
+    expect_reply(stage_repeat(&stage, third, false), RCODE_NOERROR, "");
+}
+
 /* ---- reloads ---- */
 
 static const char without_mx1[] = "profile whole\n"
@@ -288,6 +366,9 @@ int main(void)
         SMALL(test_key_without_host_takes_nothing),
         SMALL(test_waiting_queries),
         SMALL(test_error_rate),
+        CASE(test_reply_does_not_grow),
+        CASE(test_without_reasons),
+        CASE(test_requests_in_all),
         CASE(test_reload_while_in_flight),
         CASE(test_reload_takes_the_host_away),
         CASE(test_reload_during_lookup),

@@ -148,6 +148,7 @@ static void test_lies(void **state)
         {"not a reply", TRICK_NOT_REPLY},
         {"truncated", TRICK_TRUNCATED},
         {"unsigned", TRICK_UNSIGNED},
+        {"under another key's name", TRICK_OTHER_KEY},
         {"BADKEY, unsigned", TRICK_BADKEY},
         {"BADTIME", TRICK_BADTIME},
         {"an hour old", TRICK_OLD_TIME},
@@ -345,6 +346,39 @@ static void test_cut_in_flight(void **state)
     assert_int_equal(ask->applied, 1);
 }
 
+/* F-1: an ID that is in use is not taken twice. */
+static void test_ids_that_repeat(void **state)
+{
+    (void)state;
+    expect_trick(TRICK_SLOW, SECOND);
+    struct ask *first = add_native(&stage, 1);
+    stage.stuck_ids = 3;
+    struct ask *second = add_token(&stage, 2);
+    stage.stuck_ids = 3;
+    struct ask *third = stage_ask(
+        &stage,
+        &(struct wish){.key = MX2, .zone = STATIC, .items = {ADD(ORIGINAL2, 3)}});
+    stage_advance(&stage, SECOND);
+    expect_reply(first, RCODE_NOERROR, "");
+    expect_reply(second, RCODE_NOERROR, "");
+    expect_reply(third, RCODE_NOERROR, "");
+}
+
+/* The attempt to connect fails while somebody waits for a look-up or an answer. */
+static void test_query_connect_fails(void **state)
+{
+    (void)state;
+    stage.wires[LINK_QUERY].stays_down = true;
+    stage_cut(&stage, LINK_QUERY, SECOND);
+    struct ask *update = add_token(&stage, 1);
+    struct ask *query = stage_ask(
+        &stage, &(struct wish){.key = MX1, .query = TARGET, .query_type = "TXT"});
+    assert_int_equal(update->replies + query->replies, 0);
+    stage_advance(&stage, SECOND);
+    expect_reply(update, RCODE_SERVFAIL, "primary-unreachable");
+    expect_reply(query, RCODE_SERVFAIL, "");
+}
+
 /* A look-up is no update: cut under it, the request is asked about again or refused,
  * never forwarded. */
 static void test_cut_under_lookup(void **state)
@@ -393,6 +427,8 @@ int main(void)
         CASE(test_lookup_send_fails),
         CASE(test_cut_in_flight),
         CASE(test_cut_under_lookup),
+        CASE(test_ids_that_repeat),
+        CASE(test_query_connect_fails),
         CASE(test_idle_connection_is_used),
     };
 

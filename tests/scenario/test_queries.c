@@ -65,6 +65,16 @@ static uint32_t serial_of(const struct ask *ask)
     return reader_u32(&r);
 }
 
+/* The TTL of the first record of a section. */
+static uint32_t ttl_of(const struct ask *ask, enum wire_section section)
+{
+    size_t at = ask->msg.section_at[section];
+    struct wire_rr rr;
+
+    wire_next(&ask->msg, section, &at, &rr);
+    return rr.ttl;
+}
+
 struct soa_case {
     const char *name;
     const char *key;
@@ -107,6 +117,10 @@ static void test_soa(void **state)
                         "duckcorp.org SOA");
     assert_string_equal(first_of(query(MX1, TARGET, "SOA", false), SECTION_UPDATE),
                         "_kage.duckcorp.org SOA"); /* C-14: the longest zone */
+    /* RFC 2308 3: what says "nothing here" lives no longer than MINIMUM. */
+    assert_int_equal(ttl_of(query(MX1, STATIC, "SOA", false), SECTION_PREREQUISITE),
+                     600);
+    assert_int_equal(ttl_of(query(MX1, ORIGINAL, "SOA", false), SECTION_UPDATE), 300);
     assert_int_equal(stage.primary.received[KIND_SOA], before); /* all known already */
     assert_int_equal(stage.paper.len, written);
 }

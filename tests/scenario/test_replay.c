@@ -482,7 +482,40 @@ static void test_table_full(void **state)
     expect_reply(add_native(&stage, 5), RCODE_NOERROR, "");
 }
 
+/* T-21: forgotten, then the clock steps back into the window. */
+static void test_clock_steps_back_behind_the_table(void **state)
+{
+    (void)state;
+    struct ask *ask = add_native(&stage, 1);
+    expect_reply(ask, RCODE_NOERROR, "");
+    stage_advance(&stage, 320 * SECOND);
+    stage_ask(&stage, &(struct wish){.key = MX1, .query = DYN, .query_type = "SOA"});
+    stage_advance(&stage, 60 * SECOND);
+    assert_int_equal(stage_counter(&stage, "transactions"), 0);
+    stage.now.real_us -= 150 * SECOND;
+    struct ask *copy = stage_repeat(&stage, ask, false);
+    expect_reply(copy, RCODE_NOTAUTH, "time-skew");
+    assert_int_equal(copy->tsig_error, TSIG_BADTIME);
+    assert_int_equal(ask->applied, 1);
+    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+}
+
+/* The same where no message came that could have told of the later time: nothing is
+ * forgotten by a clock that nobody was judged by. */
+static void test_clock_steps_back_unseen(void **state)
+{
+    (void)state;
+    struct ask *ask = add_native(&stage, 1);
+    expect_reply(ask, RCODE_NOERROR, "");
+    stage_advance(&stage, 320 * SECOND);
+    stage.now.real_us -= 100 * SECOND;
+    expect_reply(stage_repeat(&stage, ask, false), RCODE_NOERROR, "");
+    assert_int_equal(ask->applied, 1);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+/* With a small table, in which nothing is forgotten late. */
+#define FEW(test) cmocka_unit_test_setup_teardown(test, setup_few, teardown)
 
 int main(void)
 {
@@ -510,7 +543,11 @@ int main(void)
         CASE(test_clock_steps_back),
         CASE(test_clock_far_back),
         CASE(test_clock_jumps_ahead),
-        cmocka_unit_test_setup_teardown(test_table_full, setup_few, teardown),
+        FEW(test_table_full),
+        FEW(test_replay_until_the_window_closes),
+        FEW(test_replay_from_the_future),
+        FEW(test_clock_steps_back_behind_the_table),
+        FEW(test_clock_steps_back_unseen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
