@@ -4,6 +4,8 @@
 
 #include "conf/aclparse.h"
 
+#define WORDS_CHUNK_OCTETS 16384
+
 /* ---- text in the making ---- */
 
 /* Everything fits: its capacity is counted before. */
@@ -52,33 +54,36 @@ static struct span word_span(const struct acl_word *word)
 /* Reads a text statement by statement. */
 struct walk {
     struct acledit_text text;
-    struct arena *arena;
+    struct arena words; /* the statement in hand */
     struct diags diags; /* stays empty: the text has been parsed before */
     struct acl_lexer lexer;
     struct acl_line line;
 };
 
-static void walk_init(struct walk *walk, struct acledit_text text, struct arena *arena)
+static void walk_init(struct walk *walk, struct acledit_text text)
 {
-    *walk = (struct walk){.text = text, .arena = arena};
+    *walk = (struct walk){.text = text};
+    arena_init(&walk->words, WORDS_CHUNK_OCTETS, 0);
     diags_init(&walk->diags);
     walk->lexer = (struct acl_lexer){
         .file = "",
         .text = text.chars,
         .len = text.len,
-        .arena = arena,
+        .arena = &walk->words,
         .diags = &walk->diags,
     };
 }
 
 static enum result walk_next(struct walk *walk)
 {
+    arena_reset(&walk->words);
     return acllex_next(&walk->lexer, &walk->line);
 }
 
 static void walk_fini(struct walk *walk)
 {
     diags_fini(&walk->diags);
+    arena_fini(&walk->words);
 }
 
 /* Where the physical line begins that at stands in. */
@@ -278,7 +283,7 @@ enum result acledit_add(struct acledit_text text,
         return RES_EFORMAT;
     struct walk walk;
     struct spot spot;
-    walk_init(&walk, text, arena);
+    walk_init(&walk, text);
     enum result result = find_spot(&walk, addition, &spot);
     walk_fini(&walk);
     if (result != RES_OK)
@@ -519,7 +524,7 @@ enum result acledit_remove(struct acledit_text text,
     struct walk walk;
     struct shrinking s = {.walk = &walk, .removal = removal};
     enum result result;
-    walk_init(&walk, text, arena);
+    walk_init(&walk, text);
     while ((result = walk_next(&walk)) == RES_OK) {
         s.profile = profile_at(&walk.line, removal->place);
         if (s.profile < walk.line.count)

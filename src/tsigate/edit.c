@@ -90,7 +90,8 @@ static int read_copy(struct edit *edit)
 
 /* ---- the editor ---- */
 
-static const char *editor_command(void)
+/* vi(1) wants a terminal; an editor that somebody chose may do without. NULL: told. */
+static const char *editor_command(const struct edit *edit)
 {
     static const char *const variables[] = {"VISUAL", "EDITOR"};
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
@@ -98,7 +99,11 @@ static const char *editor_command(void)
         if (command != NULL && command[0] != '\0')
             return command;
     }
-    return "vi";
+    if (edit->install.can_ask)
+        return "vi";
+    tool_usage(edit->install.tool, "neither VISUAL nor EDITOR is set, and there is no "
+                                   "terminal for vi");
+    return NULL;
 }
 
 static _Noreturn void become_editor(const struct edit *edit, const char *command)
@@ -126,7 +131,9 @@ static int wait_for(pid_t pid)
 
 static int run_editor(const struct edit *edit)
 {
-    const char *command = editor_command();
+    const char *command = editor_command(edit);
+    if (command == NULL)
+        return TOOL_USAGE;
     fflush(stdout);
     pid_t pid = fork();
     if (pid < 0)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -325,6 +326,18 @@ static bool is_unchanged(const struct install *install)
            now.st_mtim.tv_nsec == then->st_mtim.tv_nsec;
 }
 
+/* An access list (acl(5)) beyond the mode, where the file has one: without it the
+ * daemon might not read the new file. */
+static bool copy_access_list(const char *from, int to)
+{
+    static const char name[] = "system.posix_acl_access";
+    char list[4096];
+    ssize_t len = getxattr(from, name, list, sizeof list);
+    if (len < 0)
+        return errno == ENODATA || errno == ENOTSUP;
+    return fsetxattr(to, name, list, (size_t)len, 0) == 0;
+}
+
 /* A whole file of the same owner and mode at path, on disk. Its owner comes first: a
  * chown may take mode bits away. */
 static int fill_new_file(const struct install *install, int fd, const char *path,
@@ -334,8 +347,8 @@ static int fill_new_file(const struct install *install, int fd, const char *path
     if (fchown(fd, stat->st_uid, stat->st_gid) != 0)
         return tool_fail(TOOL_OUTSIDE, "%s: its owner cannot be kept: %s",
                          install->file, strerror(errno));
-    if (fchmod(fd, stat->st_mode & 07777) != 0 || !write_all(fd, text) ||
-        fsync(fd) != 0)
+    if (fchmod(fd, stat->st_mode & 07777) != 0 ||
+        !copy_access_list(install->real, fd) || !write_all(fd, text) || fsync(fd) != 0)
         return file_fails(path);
     return TOOL_DONE;
 }

@@ -8,7 +8,11 @@ import json
 import os
 import pty
 import random
+import resource
+import signal
+import struct
 import subprocess
+import time
 
 import pytest
 
@@ -183,6 +187,13 @@ def test_the_editor_fails(desk):
         assert done.returncode == code and desk.acl.read_text() == ACL
 
 
+def test_no_editor(desk):
+    env = {name: value for name, value in os.environ.items() if name not in ("VISUAL", "EDITOR")}
+    done = subprocess.run([TSIGATE, "edit", "--yes", "-c", desk.conf, desk.acl], env=env,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and "no terminal for vi" in done.stderr and desk.clean()
+
+
 def test_the_editor_is_killed(desk):
     done = desk.do("edit", "--yes", desk.acl, editor="exec " + desk.editor(ADD + "; kill $$"))
     assert done.returncode == 4 and desk.acl.read_text() == ACL
@@ -310,6 +321,51 @@ def test_the_owner_is_kept(desk):
     stat = desk.acl.stat()
     assert (stat.st_uid, stat.st_gid) == (12345, 23456)
     assert "new.example.org" in desk.acl.read_text()
+
+
+def test_the_access_list_is_kept(desk):
+    # acl(5) as an attribute: owner rw-, user 12345 r--, group r--, mask r--, others ---.
+    entries = [(1, 6, -1), (2, 4, 12345), (4, 4, -1), (16, 4, -1), (32, 0, -1)]
+    value = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *one) for one in entries)
+    try:
+        os.setxattr(desk.acl, "system.posix_acl_access", value)
+    except OSError:
+        pytest.skip("no access lists here")
+    desk.do("edit", "--yes", desk.acl, editor=desk.editor(ADD))
+    assert "new.example.org" in desk.acl.read_text()
+    assert os.getxattr(desk.acl, "system.posix_acl_access") == value
+
+
+def test_a_killed_edit_leaves_the_old_file(desk):
+    command = [TSIGATE, "edit", "--yes", "-c", desk.conf, desk.acl]
+    editor = desk.editor(f"{ADD}; touch ready; sleep 5")
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          env={**os.environ, "VISUAL": editor, "TMPDIR": str(desk.scratch)},
+                          start_new_session=True) as process:
+        for _ in range(500):
+            if (desk.scratch / "ready").exists():
+                break
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert desk.acl.read_text() == ACL
+    desk.daemon()
+    assert desk.do("edit", "--yes", desk.acl, editor=desk.editor(ADD)).returncode == 0
+    assert "new.example.org" in desk.acl.read_text()
+
+
+def full_disk():
+    """Files end after a few octets: the lock's line fits, an ACL does not."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+
+def test_a_full_disk_leaves_the_old_file(desk):
+    done = subprocess.run(
+        [TSIGATE, "grant", "--yes", "-c", desk.conf, "mx1.example.org", "acme",
+         "a.example.org"], preexec_fn=full_disk, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=20)
+    assert done.returncode == 4 and "File too large" in done.stderr
+    assert desk.acl.read_text() == ACL and desk.clean()
 
 
 # ---- grant and revoke ----------------------------------------------------------------
