@@ -151,14 +151,16 @@ bool journal_may_log(struct txns *txns, struct txn_now now)
     return true;
 }
 
-/* Text from explain_..., as the value of a log field: it holds no quotes or control
- * octets. */
+/* Text from explain_..., as the value of a log field, which ends at the first quote:
+ * those within become single ones. Control octets it holds none. */
 static const char *text_of(void (*explain)(const struct plan *plan, struct writer *w),
                            const struct plan *plan, char *text, size_t capacity)
 {
     struct writer w = writer_of((uint8_t *)text, capacity - 1);
     explain(plan, &w);
     text[w.len] = '\0';
+    for (char *quote = strchr(text, '"'); quote != NULL; quote = strchr(quote, '"'))
+        *quote = '\'';
     return text;
 }
 

@@ -165,8 +165,12 @@ static void take_log(void *arg, enum txn_level level, const char *line)
 
     assert_in_range(level, LEVEL_ERROR, LEVEL_DEBUG);
     trace(stage, "  %s", line);
-    for (const char *c = line; *c != '\0'; c++)
+    for (const char *c = line; *c != '\0'; c++) {
         assert_in_range(*c, 0x20, 0x7e);
+        /* A quote begins a value or ends it: words within have none. */
+        if (*c == '"' && (c == line || c[-1] != '=') && c[1] != ' ' && c[1] != '\0')
+            fail_msg("quotes within quotes: %s", line);
+    }
     snprintf(stage->log, sizeof(stage->log), "%s", line);
 }
 
