@@ -85,9 +85,9 @@ static void watch_order(const struct stage *stage, const struct ask *ask)
         if (earlier->client.connection != 0 &&
             earlier->client.connection == ask->client.connection &&
             earlier->key == ask->key && earlier->original == earlier &&
-            earlier->effect_count > 0 && earlier->is_authorised &&
-            earlier->opened.fate == TXN_WAITING && earlier->forwarded_at == 0 &&
-            earlier->replies + earlier->is_dismissed == 0)
+            !earlier->is_repeated && earlier->effect_count > 0 &&
+            earlier->is_authorised && earlier->opened.fate == TXN_WAITING &&
+            earlier->forwarded_at == 0 && earlier->replies + earlier->is_dismissed == 0)
             fail_msg("U-11: %04x overtook %04x", ask->id, earlier->id);
     }
 }
