@@ -132,6 +132,12 @@ bool region_is_within(const struct region *inner, const struct region *outer)
            are_labels_within(inner, labels - suffix, outer, prefix + 1, suffix);
 }
 
+struct name region_tail(const struct region *region)
+{
+    return region->stars == 0 ? region->name
+                              : behind(region->name, region_prefix(region) + 1);
+}
+
 int region_compare(const struct region *a, const struct region *b)
 {
     if (a->is_subtree != b->is_subtree)
@@ -142,4 +148,39 @@ int region_compare(const struct region *a, const struct region *b)
     if (a->stars != b->stars)
         return a->stars < b->stars ? -1 : 1;
     return name_compare(a->name, b->name);
+}
+
+void region_index_init(struct region_index *index, struct arena *arena)
+{
+    index->arena = arena;
+    map_init(&index->by_tail);
+}
+
+void region_index_fini(struct region_index *index)
+{
+    map_fini(&index->by_tail);
+}
+
+enum result region_index_add(struct region_index *index, const struct region *region,
+                             size_t tag)
+{
+    struct region_entry *entry = arena_alloc(index->arena, sizeof(*entry));
+    struct name tail = region_tail(region);
+
+    if (entry == NULL)
+        return RES_EMEM;
+    *entry = (struct region_entry){.region = *region, .tag = tag};
+    enum result res = map_put(&index->by_tail, tail.octets, tail.len, entry);
+    if (res != RES_EEXISTS)
+        return res;
+    struct region_entry *first = map_get(&index->by_tail, tail.octets, tail.len);
+    entry->next = first->next;
+    first->next = entry;
+    return RES_OK;
+}
+
+const struct region_entry *region_index_at(const struct region_index *index,
+                                           struct name tail)
+{
+    return map_get(&index->by_tail, tail.octets, tail.len);
 }

@@ -20,8 +20,7 @@ struct comparing {
     struct arena scratch; /* the host in hand */
     struct rightset_changes *out;
     size_t capacity;
-    size_t told_from; /* the host's changes at patterns are those of out from here */
-    size_t told_to;   /* to here */
+    struct region_index told; /* the host's changes at patterns, by index in out */
 };
 
 #define SCRATCH_CHUNK_OCTETS 65536
@@ -138,18 +137,40 @@ static enum result tell(struct comparing *c, const struct rightset_change *chang
     return RES_OK;
 }
 
+static bool is_same_told(const struct comparing *c, const struct region_entry *told,
+                         const struct rightset_change *change,
+                         const struct region *inner)
+{
+    return region_is_within(inner, &told->region) &&
+           rightset_is_same_change(&c->out->all[told->tag], change);
+}
+
 /* Whether the same was told of a pattern that holds these names. */
-static bool is_told(struct comparing *c, const struct rightset_change *change)
+static bool is_told(const struct comparing *c, const struct rightset_change *change)
 {
     const struct region inner = {change->owner, change->stars, change->is_subtree};
 
-    for (size_t i = c->told_from; i < c->told_to; i++) {
-        const struct rightset_change *told = &c->out->all[i];
-        const struct region outer = {told->owner, told->stars, told->is_subtree};
-        if (rightset_is_same_change(told, change) && region_is_within(&inner, &outer))
-            return true;
+    for (struct name tail = region_tail(&inner); c->told.by_tail.count > 0;
+         tail = name_parent(tail)) {
+        const struct region_entry *told = region_index_at(&c->told, tail);
+        for (; told != NULL; told = told->next) {
+            if (is_same_told(c, told, change, &inner))
+                return true;
+        }
+        if (name_is_root(tail))
+            break;
     }
     return false;
+}
+
+/* The last change told is one at a pattern, or where two meet. */
+static enum result note_told(struct comparing *c)
+{
+    size_t last = c->out->count - 1;
+    const struct rightset_change *change = &c->out->all[last];
+    const struct region region = {change->owner, change->stars, change->is_subtree};
+
+    return region_index_add(&c->told, &region, last);
 }
 
 /* owner: the region that the changes stand for. */
@@ -171,8 +192,8 @@ static enum result tell_finding(struct comparing *c,
         if (!is_apart && is_told(c, &change))
             continue;
         res = tell(c, &change);
-        if (!is_exact)
-            c->told_to = c->out->count;
+        if (res == RES_OK && !is_exact)
+            res = note_told(c);
     }
     return res;
 }
@@ -306,29 +327,61 @@ static enum result ask_fixed(struct comparing *c, const struct region *region)
     return res == RES_OK ? tell_finding(c, &finding, region) : res;
 }
 
+/* The two parts are of one form, and meet in something that neither of them is. */
+static enum result ask_meeting(struct comparing *c, const struct region *a,
+                               const struct region *b)
+{
+    struct region both;
+    enum result res = region_meet(a, b, &c->scratch, &both);
+
+    if (res != RES_OK)
+        return res == RES_EMEM ? res : RES_OK;
+    if (region_compare(&both, a) == 0 || region_compare(&both, b) == 0)
+        return RES_OK;
+    size_t count = c->out->count;
+    res = ask_fixed(c, &both);
+    for (size_t i = count; both.stars == 0 && i < c->out->count && res == RES_OK; i++)
+        res = region_index_add(&c->told, &both, i); /* several may meet there */
+    return res;
+}
+
+/* Each part with those whose tail is its own or stands above it. */
+static enum result ask_meetings_of(struct comparing *c,
+                                   const struct region_index *index,
+                                   const struct region *part, size_t number)
+{
+    struct name own = region_tail(part);
+    unsigned labels = name_labels(part->name);
+
+    for (struct name tail = own;; tail = name_parent(tail)) {
+        const struct region_entry *other = region_index_at(index, tail);
+        for (; other != NULL; other = other->next) {
+            bool is_other_way = tail.len == own.len && other->tag >= number;
+            if (is_other_way || other->region.is_subtree != part->is_subtree ||
+                name_labels(other->region.name) != labels)
+                continue;
+            enum result res = ask_meeting(c, part, &other->region);
+            if (res != RES_OK)
+                return res;
+        }
+        if (name_is_root(tail))
+            return RES_OK;
+    }
+}
+
 /* Where two meet, the order of the two may be another. */
 static enum result ask_meetings(struct comparing *c, const struct regions *parts)
 {
-    for (size_t i = 0; i < parts->count; i++) {
-        for (size_t k = i + 1; k < parts->count; k++) {
-            const struct region *a = &parts->all[i], *b = &parts->all[k];
-            struct region both;
-            if (a->is_subtree != b->is_subtree ||
-                name_labels(a->name) != name_labels(b->name))
-                break; /* they are sorted by that */
-            enum result res = region_meet(a, b, &c->scratch, &both);
-            if (res == RES_ENOTFOUND || res == RES_ERANGE)
-                continue;
-            bool is_new = res == RES_OK && region_compare(&both, a) != 0 &&
-                          region_compare(&both, b) != 0;
-            if (is_new)
-                res = ask_fixed(c, &both);
-            if (res != RES_OK)
-                return res;
-            c->told_to = c->out->count; /* several may meet there */
-        }
-    }
-    return RES_OK;
+    struct region_index index;
+    enum result res = RES_OK;
+
+    region_index_init(&index, &c->scratch);
+    for (size_t i = 0; i < parts->count && res == RES_OK; i++)
+        res = region_index_add(&index, &parts->all[i], i);
+    for (size_t i = 0; i < parts->count && res == RES_OK; i++)
+        res = ask_meetings_of(c, &index, &parts->all[i], i);
+    region_index_fini(&index);
+    return res;
 }
 
 static enum result ask_patterns(struct comparing *c)
@@ -368,12 +421,13 @@ static enum result compare_host(struct comparing *c)
     if (is_host_equal(c))
         return RES_OK;
     arena_reset(&c->scratch);
-    c->told_from = c->told_to = c->out->count;
+    region_index_init(&c->told, &c->scratch);
     enum result res = ask_patterns(c);
     if (res == RES_OK)
         res = collect(c, false, &names);
     for (size_t i = 0; res == RES_OK && i < names.count; i++)
         res = ask_fixed(c, &names.all[i]);
+    region_index_fini(&c->told);
     return res;
 }
 
