@@ -46,6 +46,11 @@ static const struct command commands[] = {
      "                       [--server ADDR[:PORT]] [--json] [-c FILE]\n"
      "       tsigate key list [--json] [-c FILE]",
      "keys: new, list, rotate, retire"},
+    {"audit", audit_main,
+     "tsigate audit verify [--anchor SEQ:SHA256] [--json] [-c FILE] [FILE...]\n"
+     "       tsigate audit show [--host HOST] [--name NAME] [--since TIME]\n"
+     "                          [--verdict VERDICT] [--json] [-c FILE] [FILE...]",
+     "the audit log: whether its chain is whole; its lines for people"},
     {"status", status_main, "tsigate status [--json] [-c FILE]",
      "what the running tsigated is doing"},
     {"reload", reload_main, "tsigate reload [--json] [-c FILE]",
