@@ -25,11 +25,6 @@ static void draft_string(struct draft *draft, const char *string)
     draft_add(draft, string, strlen(string));
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* ---- statements and where they stand ---- */
 
 /* A word as it is written. */
@@ -91,6 +86,19 @@ static size_t line_start(struct acledit_text text, size_t at)
 {
     while (at > 0 && text.chars[at - 1] != '\n')
         at--;
+    return at;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Behind the blanks at at. */
+static size_t skip_blanks(struct acledit_text text, size_t at)
+{
+    while (at < text.len && is_blank(text.chars[at]))
+        at++;
     return at;
 }
 
@@ -349,14 +357,6 @@ static bool plan(struct shrinking *s)
     return true;
 }
 
-/* Behind what may follow the last word of a physical line but a comment. */
-static size_t skip_blanks(struct acledit_text text, size_t at)
-{
-    while (at < text.len && is_blank(text.chars[at]))
-        at++;
-    return at;
-}
-
 static bool is_at_line_end(struct acledit_text text, size_t at)
 {
     return at == text.len || text.chars[at] == '\n' ||
@@ -432,7 +432,7 @@ static void add_rest_of_grant(const struct shrinking *s, size_t start, size_t en
                               struct draft *draft)
 {
     size_t first = 0;
-    bool is_cut = false;
+    bool is_cut = false, has_line = false;
     for (size_t at = start; at < end;) {
         struct physical p = physical_at(s, at, first);
         first += p.count;
@@ -440,8 +440,9 @@ static void add_rest_of_grant(const struct shrinking *s, size_t start, size_t en
         is_cut = !p.stays;
         if (!p.stays)
             continue;
-        if (p.start > start)
+        if (has_line)
             draft_string(draft, "\n");
+        has_line = true;
         add_physical(s, &p, draft);
     }
     if (is_cut)
@@ -465,14 +466,15 @@ static size_t gap_behind(const struct acl_word *word)
 }
 
 /* The dropped names with the ports that they keep. */
-static void add_second(const struct shrinking *s, size_t start, struct draft *draft)
+static void add_second(const struct shrinking *s, struct draft *draft)
 {
     const struct acl_line *line = &s->walk->line;
-    size_t indent = offset_of(s->walk, &line->words[0]) - start;
+    size_t at = offset_of(s->walk, &line->words[0]);
+    size_t start = line_start(s->walk->text, at);
     size_t gap = 0;
     if (draft->chars[draft->len - 1] != '\n')
         draft_string(draft, "\n");
-    draft_add(draft, s->walk->text.chars + start, indent);
+    draft_add(draft, s->walk->text.chars + start, at - start);
     for (size_t i = 0; i < line->count; i++) {
         bool is_operand = i > s->profile && i < s->options;
         if (is_operand && is_dropped(s, i) == is_port(&line->words[i]))
@@ -485,11 +487,27 @@ static void add_second(const struct shrinking *s, size_t start, struct draft *dr
     draft_string(draft, "\n");
 }
 
+/* Where the statement in hand begins: lines that hold nothing but a '\\' may stand
+ * before its first word. */
+static size_t statement_start(const struct walk *walk)
+{
+    struct acledit_text text = walk->text;
+    size_t start = line_start(text, offset_of(walk, &walk->line.words[0]));
+    while (start > 0) {
+        size_t before = line_start(text, start - 1);
+        size_t at = skip_blanks(text, before);
+        if (text.chars[at] != '\\' || at + 2 != start)
+            break;
+        start = before;
+    }
+    return start;
+}
+
 static enum result shrink(struct shrinking *s, struct arena *arena,
                           struct acledit_text *out)
 {
     const struct walk *walk = s->walk;
-    size_t start = line_start(walk->text, offset_of(walk, &walk->line.words[0]));
+    size_t start = statement_start(walk);
     size_t end = walk->lexer.at;
     struct draft draft = {
         .chars = arena_alloc(arena, walk->text.len + 2 * (end - start) + 2),
@@ -500,7 +518,7 @@ static enum result shrink(struct shrinking *s, struct arena *arena,
     if (plan(s)) {
         add_rest_of_grant(s, start, end, &draft);
         if (s->needs_second)
-            add_second(s, start, &draft);
+            add_second(s, &draft);
     }
     draft_add(&draft, walk->text.chars + end, walk->text.len - end);
     *out = (struct acledit_text){draft.chars, draft.len};

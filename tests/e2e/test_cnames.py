@@ -39,3 +39,21 @@ def test_one_name_is_left(gateway):
     assert (done.returncode, done.stderr) == (1, "")
     assert lines == [line("ungranted", "_acme-challenge.astray.duckcorp.org",
                           f"_acme-challenge.mx2.{SHADOW}")]
+
+
+def test_a_transfer_of_many_messages(new_lab):
+    """BIND signs each of them, the second and later ones over the timers alone (RFC 8945
+    5.3.1)."""
+    lab = new_lab()
+    lab.start_primary()
+    zone = lab.primary.folder / "duckcorp.org.zone"
+    zone.write_text(zone.read_text() + "".join(
+        f"_acme-challenge.n{i:04} IN CNAME _acme-challenge.n{i:04}.{SHADOW}.\n"
+        for i in range(3000)))
+    lab.primary.restart()
+    gateway = lab.make_gateway()
+    done, lines = told(gateway)
+    assert (done.returncode, done.stderr) == (1, "")
+    many = [text for text in lines if text.startswith("ungranted _acme-challenge.n")]
+    assert len(many) == 3000
+    assert "AXFR ended: 1 messages" not in lab.primary.logged()
