@@ -158,6 +158,31 @@ static bool is_in_shadow(struct compiler *c, const struct expansion *x)
     return true;
 }
 
+/* A name in a shadow that has no target of its own: an alias has taken it, or it would
+ * be too long. */
+static void warn_of_lost_target(struct compiler *c, const struct expansion *x,
+                                const struct shadow *shadow)
+{
+    char text[NAME_TEXT_OCTETS];
+    struct name_buf target;
+    const struct acl_alias *alias = NULL;
+
+    if (!is_news(c, TOLD_DEAD_GRANT))
+        return;
+    if (name_replace_suffix(x->anchor, shadow->of, shadow->at, &target) == RES_OK)
+        alias = map_get(&c->zones->alias_at, target.octets, target.len);
+    name_to_text(x->name, text);
+    if (alias != NULL)
+        diags_warn(c->diags, x->word->place, "dead-grant",
+                   "%s cannot be written: the alias of %s:%u has taken its target",
+                   text, alias->place.file, alias->place.line);
+    else
+        diags_warn(c->diags, x->word->place, "dead-grant",
+                   "%s cannot be written: its target would be too long, or lies in a "
+                   "static zone",
+                   text);
+}
+
 static void warn_of_binding(struct compiler *c, const struct expansion *x)
 {
     char text[NAME_TEXT_OCTETS];
@@ -166,15 +191,9 @@ static void warn_of_binding(struct compiler *c, const struct expansion *x)
     if (zones_bind(c->zones, x->anchor, &target) == RES_OK)
         return;
     const struct shadow *shadow = zones_shadow_of(c->zones, x->anchor);
-    if (shadow != NULL && !name_equal(shadow->of, x->anchor)) {
-        if (is_news(c, TOLD_DEAD_GRANT))
-            diags_warn(c->diags, x->word->place, "dead-grant",
-                       "%s cannot be written: an alias has taken its target, or that "
-                       "would be too long",
-                       name_to_text(x->name, text));
-        return;
-    }
-    if (is_news(c, TOLD_STATIC_WITHOUT_SHADOW))
+    if (shadow != NULL && !name_equal(shadow->of, x->anchor))
+        warn_of_lost_target(c, x, shadow);
+    else if (is_news(c, TOLD_STATIC_WITHOUT_SHADOW))
         diags_warn(c->diags, x->word->place, "static-without-shadow",
                    "%s lies in a static zone and no shadow stands in for it",
                    name_to_text(x->name, text));

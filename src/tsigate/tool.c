@@ -10,6 +10,7 @@
 
 #include "dns/type.h"
 #include "net/conf.h"
+#include "tsigate/alabel.h"
 #include "tsigate/right_text.h"
 
 /* ---- options ---- */
@@ -159,7 +160,12 @@ struct name tool_name(struct tool *tool, const char *word)
     struct name name = {NULL, 0};
     if (name_from_text(word, strlen(word), &buf) == RES_OK)
         name = name_copy(&tool->arena, name_of(&buf));
-    if (name.octets == NULL)
+    if (name.octets != NULL)
+        return name;
+    const char *meant = alabel_of_text(word, strlen(word), &tool->arena);
+    if (meant != NULL && strcmp(meant, word) != 0)
+        tool_usage(tool, "\"%s\" is no name; as A-labels: %s", word, meant);
+    else
         tool_usage(tool, "\"%s\" is no name", word);
     return name;
 }

@@ -467,6 +467,19 @@ def test_check_suggests_a_labels(site, word, remedy):
         ("acl-a-label", 2, remedy)]
 
 
+def test_names_on_the_command_line_are_a_labels(site):
+    done = site.run("who-can", "bücher.example.org")
+    assert done.returncode == 2
+    assert '"bücher.example.org" is no name; as A-labels: xn--bcher-kva.example.org' in done.stderr
+
+
+def test_check_names_the_alias_that_has_taken_a_target(site):
+    (site.folder / "site.acl").write_text(
+        ACL + "alias www.example.org _acme-challenge.mx2._s.example.org\n")
+    done = site.run("check")
+    assert done.returncode == 0 and f"the alias of {site.folder}/site.acl:16 has taken" in done.stderr
+
+
 def test_check_has_no_needless_follow_ups(site):
     """What stands in a line with an error is not told to be missing."""
     (site.folder / "site.acl").write_text(

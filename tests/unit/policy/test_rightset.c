@@ -547,13 +547,40 @@ static void test_random_lists(void **state)
     assert_in_range(silent, LISTS / 10, LISTS / 2);
 }
 
+/* ---- without memory ---- */
+
+/* with too little of it the comparison fails; it never tells less. */
+static void test_memory(void **state)
+{
+    struct rightset_changes some;
+    struct arena arena;
+    struct pair pair;
+    enum result res = RES_EMEM;
+    size_t limit;
+
+    (void)state;
+    pair_open(&pair, "host h\n acme a.corp **.b.corp broad\nalias a.corp x.dyn\n",
+              "host h\n key k\n acme b.corp *.b.corp broad\n tlsa a.corp 1/tcp\n");
+    for (limit = 64; res != RES_OK; limit += 64) {
+        assert_true(limit < 1 << 20);
+        arena_init(&arena, 256, limit);
+        res = rightset_compare(&pair.old.acl, &pair.new.acl, &arena, &some);
+        if (res == RES_OK)
+            assert_int_equal(some.count, pair.changes.count);
+        else
+            assert_int_equal(res, RES_EMEM);
+        arena_fini(&arena);
+    }
+    assert_true(limit > 512);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_changes),
-        cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_random_pairs),
-        cmocka_unit_test(test_random_lists),
+        cmocka_unit_test(test_no_changes),   cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_random_pairs), cmocka_unit_test(test_random_lists),
+        cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
