@@ -14,9 +14,6 @@
 static struct stage stage;
 static uint64_t dice;
 static unsigned episode, step;
-/* Times signed in the future are a residue of T-20: no restarts where there are such.
- */
-static bool has_restarts;
 
 static unsigned any(unsigned below)
 {
@@ -63,9 +60,7 @@ static void ask_something(void)
                         .noise = sometimes(5) ? any(1u << 30) : 0,
                         .has_bad_mac = sometimes(3),
                         .has_unknown_key = sometimes(3),
-                        .signed_ago_s =
-                            sometimes(10) ? (int64_t)any(700) - (has_restarts ? 0 : 350)
-                                          : 0};
+                        .signed_ago_s = sometimes(10) ? (int64_t)any(700) - 350 : 0};
     size_t count = 0;
 
     if (wish.key == NULL || wish.has_unknown_key)
@@ -181,10 +176,10 @@ static void take_step(void)
         change_cname();
     else if (roll < 990)
         stage_reload(&stage, site_acl, NULL);
-    else if (roll < 997 && has_restarts)
-        stage_restart(&stage);
-    else if (roll < 997)
+    else if (roll < 994)
         move_clock();
+    else if (roll < 998)
+        stage_restart(&stage);
     else
         stage_advance(&stage, (int64_t)any(700) * SECOND);
 }
@@ -199,7 +194,6 @@ static void few(struct settings *settings)
 static void play(void)
 {
     dice = episode * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    has_restarts = sometimes(50);
     stage_open(&stage, sometimes(30) ? few : NULL);
     for (step = 0; step < STEPS; step++)
         take_step();
