@@ -1,7 +1,7 @@
 /*
- * Changes of one grant in the text of an ACL file; comments, order and layout of all
- * else stay as they are. Floor 1c, pure: text in, text out. The text has passed
- * aclfile_parse.
+ * Changes of one grant or one key in the text of an ACL file; comments, order and
+ * layout of all else stay as they are. Floor 1c, pure: text in, text out. The text has
+ * passed aclfile_parse.
  */
 #ifndef TSIGATE_CONF_ACLEDIT_H
 #define TSIGATE_CONF_ACLEDIT_H
@@ -55,5 +55,28 @@ struct acledit_removal {
 enum result acledit_remove(struct acledit_text text,
                            const struct acledit_removal *removal, struct arena *arena,
                            struct acledit_text *out) MUST_CHECK NONNULL;
+
+/* A host's key more. */
+struct acledit_key {
+    struct name host;
+    const char *host_text;
+    const char *key_text;
+    const char *own_text; /* the key that the host has had without a line and has only
+                             with one now; NULL: it has lines */
+};
+
+/*
+ * A `key` line behind the host's last one in the text; without any, at the head of its
+ * first block; without a block, in one of its own at the end. Laid out as what stands
+ * there. RES_EMEM.
+ */
+enum result acledit_add_key(struct acledit_text text, const struct acledit_key *key,
+                            struct arena *arena,
+                            struct acledit_text *out) MUST_CHECK NONNULL;
+/* Without the statement that has a word at that place, whatever lines it takes.
+ * RES_ENOTFOUND: there is none; RES_EMEM. */
+enum result acledit_remove_statement(struct acledit_text text, struct place place,
+                                     struct arena *arena,
+                                     struct acledit_text *out) MUST_CHECK NONNULL;
 
 #endif

@@ -251,6 +251,15 @@ static bool is_known(const struct diags *diags, const struct diag *diag)
     return false;
 }
 
+/* What the admin has to see: every error, and warnings that are new and stay. */
+static bool is_told(const struct install *install, const struct diag *diag)
+{
+    bool leaves = install->leaves != NULL && diag->place.file != NULL &&
+                  strcmp(diag->place.file, install->leaves) == 0;
+    return diag->severity == SEVERITY_ERROR ||
+           (!leaves && !is_known(&install->old.diags, diag));
+}
+
 int install_check(struct install *install, struct acledit_text text)
 {
     const char *listed = NULL;
@@ -260,7 +269,7 @@ int install_check(struct install *install, struct acledit_text text)
     const struct diags *diags = &install->new.diags;
     fflush(stdout);
     for (const struct diag *diag = diags->first; diag != NULL; diag = diag->next) {
-        if (diag->severity == SEVERITY_ERROR || !is_known(&install->old.diags, diag))
+        if (is_told(install, diag))
             print_diag(diag);
     }
     if (diags->errors > 0)

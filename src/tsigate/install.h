@@ -27,10 +27,12 @@ enum {
 };
 
 struct install {
-    struct tool *tool; /* the subcommand's */
-    bool says_yes;     /* --yes */
-    bool reloads;      /* not --no-reload */
-    bool can_ask;      /* there is a terminal */
+    struct tool *tool;  /* the subcommand's */
+    bool says_yes;      /* --yes */
+    bool reloads;       /* not --no-reload */
+    bool can_ask;       /* there is a terminal */
+    const char *leaves; /* a key file that goes at the same time: its warnings are none;
+                           NULL: no file does */
 
     const char *file;   /* as the user named it */
     const char *listed; /* as the configuration finds it; of diagnostics' places */

@@ -21,6 +21,8 @@ static const struct {
 } verbs[] = {
     {"new", VERB_NEW, "HOST"},
     {"list", VERB_LIST, NULL},
+    {"rotate", VERB_ROTATE, "HOST"},
+    {"retire", VERB_RETIRE, "KEY"},
 };
 
 #define VERBS (sizeof verbs / sizeof verbs[0])
@@ -40,6 +42,8 @@ static const struct {
     {'S', "--show-secret", VERB_NEW | VERB_ROTATE},
     {'d', "--days", VERB_RETIRE},
     {'F', "--force", VERB_RETIRE},
+    {INSTALL_OPTION_YES, "--yes", VERB_ROTATE | VERB_RETIRE},
+    {INSTALL_OPTION_NO_RELOAD, "--no-reload", VERB_ROTATE | VERB_RETIRE},
 };
 
 #define OPTIONS (sizeof taken_by / sizeof taken_by[0])
@@ -54,6 +58,8 @@ static const struct option options[] = {
     {"show-secret", no_argument, NULL, 'S'},
     {"days", required_argument, NULL, 'd'},
     {"force", no_argument, NULL, 'F'},
+    {"yes", no_argument, NULL, INSTALL_OPTION_YES},
+    {"no-reload", no_argument, NULL, INSTALL_OPTION_NO_RELOAD},
     TOOL_COMMON_OPTIONS,
 };
 
@@ -124,7 +130,29 @@ static size_t find_verb(const struct tool *tool, int argc, char **argv)
     return VERBS;
 }
 
-static int run(struct tool *tool, enum verb verb, const struct key_request *request)
+int key_open_acl(struct install *install, const char *file)
+{
+    int code = install_open(install, file, false);
+    if (code != TOOL_DONE || install->old.snapshot != NULL)
+        return code;
+    return tool_fail(TOOL_CONFIG, "the ACL has errors: see tsigate check");
+}
+
+/* A verb that changes the ACL. */
+static int run_change(struct tool *tool, enum verb verb,
+                      const struct key_request *request, struct install *install)
+{
+    if (tool->is_json)
+        return tool_usage(tool, "--json is for new and list");
+    int code = install_want_answer(install);
+    if (code != TOOL_DONE)
+        return code;
+    return verb == VERB_ROTATE ? key_rotate(tool, request, install)
+                               : key_retire(tool, request, install);
+}
+
+static int run(struct tool *tool, enum verb verb, const struct key_request *request,
+               struct install *install)
 {
     switch (verb) {
     case VERB_NEW:
@@ -133,20 +161,32 @@ static int run(struct tool *tool, enum verb verb, const struct key_request *requ
         return key_list(tool);
     case VERB_ROTATE:
     case VERB_RETIRE:
-        break;
+        return run_change(tool, verb, request, install);
     }
     return TOOL_USAGE;
+}
+
+/* The first option given that the verb does not take; NULL: it takes them all. */
+static const char *find_wrong(unsigned given, enum verb verb)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if ((given >> i & 1) != 0 && (taken_by[i].verbs & verb) == 0)
+            return taken_by[i].name;
+    }
+    return NULL;
 }
 
 int key_main(struct tool *tool, int argc, char **argv)
 {
     struct key_request request = {.days = DEFAULT_DAYS};
+    struct install install = {.tool = tool, .reloads = true};
     unsigned given = 0; /* bits: rows of taken_by */
     int option;
     while ((option = tool_option(tool, argc, argv, options, false)) >= 0) {
         for (size_t i = 0; i < OPTIONS; i++)
             given |= taken_by[i].option == option ? 1U << i : 0;
-        if (take_option(tool, &request, option) != TOOL_DONE)
+        if (!install_take_option(&install, option) &&
+            take_option(tool, &request, option) != TOOL_DONE)
             return TOOL_USAGE;
     }
     if (option != TOOL_OPTION_END)
@@ -154,11 +194,9 @@ int key_main(struct tool *tool, int argc, char **argv)
     size_t row = find_verb(tool, argc - optind, argv + optind);
     if (row == VERBS)
         return TOOL_USAGE;
-    for (size_t i = 0; i < OPTIONS; i++) {
-        if ((given >> i & 1) != 0 && (taken_by[i].verbs & verbs[row].verb) == 0)
-            return tool_usage(tool, "%s takes no %s", verbs[row].name,
-                              taken_by[i].name);
-    }
+    const char *wrong = find_wrong(given, verbs[row].verb);
+    if (wrong != NULL)
+        return tool_usage(tool, "%s takes no %s", verbs[row].name, wrong);
     request.word = argv[optind + 1]; /* NULL behind the last word */
-    return run(tool, verbs[row].verb, &request);
+    return run(tool, verbs[row].verb, &request, &install);
 }

@@ -44,7 +44,11 @@ static const struct command commands[] = {
      "tsigate key new HOST [--for CLIENT] [--client-file FILE] [--show-secret]\n"
      "                       [--algorithm A] [--name KEY] [--file FILE]\n"
      "                       [--server ADDR[:PORT]] [--json] [-c FILE]\n"
-     "       tsigate key list [--json] [-c FILE]",
+     "       tsigate key list [--json] [-c FILE]\n"
+     "       tsigate key rotate HOST [--yes] [--no-reload] [what new takes but "
+     "--json]\n"
+     "       tsigate key retire KEY [--days N] [--force] [--yes] [--no-reload] [-c "
+     "FILE]",
      "keys: new, list, rotate, retire"},
     {"audit", audit_main,
      "tsigate audit verify [--anchor SEQ:SHA256] [--json] [-c FILE] [FILE...]\n"

@@ -3,6 +3,7 @@
 What `key new` prints is run as it stands, but for the paths on the host and what the
 laboratory needs: its authority, its resolver.
 """
+import itertools
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ from lab import SHADOW, STATIC
 # Names of the static zone whose host has no key of its own yet.
 HOST = f"www1.{STATIC}"
 CHALLENGE = f"_acme-challenge.{HOST}"
+NUMBERS = itertools.count(1)  # each key has a name of its own in the audit log
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ class Made:
     """A key and its client's file; `script` is what to do on the host."""
 
     def __init__(self, gateway, folder, client, *words):
-        number = len(list((gateway.conf.parent / "keys").iterdir()))
+        number = next(NUMBERS)
         key = f"made-{number}.{STATIC}"
         acl = gateway.acl.read_text()
         gateway.acl.write_text(acl + f"\nhost {HOST}\n    key {key}\n")
@@ -51,10 +53,12 @@ class Made:
 
 @pytest.fixture
 def made(gateway, tmp_path):
-    """Makes keys of HOST; the ACL is put back."""
+    """Makes keys of HOST; ACL and key files are put back."""
     acl = gateway.acl.read_text()
     yield lambda client, *words: Made(gateway, tmp_path, client, *words)
     gateway.acl.write_text(acl)
+    for path in (gateway.conf.parent / "keys").glob("made-*.key"):
+        path.unlink()
     assert gateway.tool("reload").returncode == 0
 
 
@@ -154,6 +158,46 @@ def test_acme_sh(gateway, made):
     done = key.run()
     assert done.returncode == 0, done.stdout
     assert [op for op, _ in changes_of(gateway, key.key)] == ["add", "delete-rrset"]
+
+
+def try_out(file, port, name=HOST):
+    """One add and one delete with a key file; nsupdate's exit code and what it says."""
+    owner = f"_acme-challenge.{name}"
+    text = (f"server 127.0.0.1 {port}\nupdate add {owner} 60 TXT {'A' * 43}\nsend\n"
+            f"update delete {owner} TXT {'A' * 43}\nsend\n")
+    done = clients.run(["nsupdate", "-k", file], text)
+    return done.returncode, done.stdout
+
+
+def test_rotation(gateway, tmp_path):
+    """Old and new key side by side; then the old one is refused by name."""
+    acl = gateway.acl.read_text()
+    keys = gateway.conf.parent / "keys"
+    old, new = keys / f"{HOST}.key", tmp_path / "new"
+    assert try_out(old, gateway.port) == (0, "")
+    done = gateway.tool("key", "rotate", HOST, "--yes", "--name", f"second.{STATIC}",
+                        "--client-file", new)
+    assert done.returncode == 0, done.stderr
+    assert try_out(new, gateway.port) == try_out(old, gateway.port) == (0, "")
+
+    done = gateway.tool("key", "retire", HOST, "--yes")
+    assert done.returncode == 1 and "was last used at" in done.stderr
+    done = gateway.tool("key", "retire", "mx1-sha384", "--yes")
+    assert done.returncode == 1 and "remembers only what was since" in done.stderr
+    assert try_out(old, gateway.port) == (0, "")
+
+    done = gateway.tool("key", "retire", HOST, "--yes", "--force")
+    assert done.returncode == 0, done.stderr
+    assert try_out(keys / f"{HOST}.key.retired", gateway.port)[0] != 0
+    assert f"reason=key-unknown rcode=NOTAUTH key={HOST}" in gateway.logged()
+    assert try_out(new, gateway.port) == (0, "")
+    assert gateway.acl.read_text() == acl.replace(
+        f"host {HOST}\n", f"host {HOST}\n    key  second.{STATIC}\n")
+
+    (keys / f"{HOST}.key.retired").rename(old)
+    (keys / f"second.{STATIC}.key").unlink()
+    gateway.acl.write_text(acl)
+    assert gateway.tool("reload").returncode == 0
 
 
 def test_list_has_the_last_use(gateway, made):

@@ -3,10 +3,12 @@
 What the clients then do with it is in tests/e2e/test_keys.py.
 """
 import base64
+import fcntl
 import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -102,6 +104,7 @@ def test_new_overwrites_nothing(site):
     ["new", "a", "--server", "192.0.2.1:65536"], ["new", "a", "--server", "[::1"],
     ["new", "a", "--show-secret", "--json"], ["new", "a", "--days", "3"],
     ["retire", "a", "--days", "-1"], ["retire", "a", "--days", "x"],
+    ["rotate"], ["retire"], ["retire", "a", "--name", "b"], ["new", "a", "--yes"],
 ], ids=" ".join)
 def test_usage(site, words):
     before = sorted(site.folder.iterdir())
@@ -262,6 +265,281 @@ def test_list_of_files_that_cannot_be_used(site):
     assert done.stderr.count("gateway.key") == 1
 
 
+# ---- rotate and retire ---------------------------------------------------------------
+
+def stamp(days):
+    """So many days ago."""
+    then = time.gmtime(time.time() - days * 86400)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", then)
+
+
+class Gateway(threading.Thread):
+    """Answers status and reload, and notes what is asked."""
+
+    def __init__(self, site, up_days=365, used=None, reload_ok=True):
+        super().__init__(daemon=True)
+        self.asked = []
+        status = {"ok": True, "uptime_s": up_days * 86400,
+                  "keys": [{"name": name, "last_use": stamp(days), "requests": 1}
+                           for name, days in (used or {}).items()]}
+        reload = {"ok": reload_ok, "generation": 7, "warnings": [],
+                  "errors": [] if reload_ok else ["x.acl:1:1: no"]}
+        self.answers = {b"status\n": status, b"reload\n": reload}
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(site.folder / "control.sock"))
+        self.listener.listen(4)
+        self.start()
+
+    def run(self):
+        while True:
+            connection, _ = self.listener.accept()
+            with connection:
+                request = connection.recv(64)
+                self.asked.append(request)
+                connection.sendall(json.dumps(self.answers[request]).encode() + b"\n")
+
+
+TODAY = time.strftime("%Y%m%d", time.gmtime())
+
+
+def acl_of(site):
+    return (site.folder / "site.acl").read_text()
+
+
+def names_of(site):
+    return sorted(path.name for path in site.folder.iterdir())
+
+
+def test_rotate(site):
+    gateway = Gateway(site)
+    before = acl_of(site)
+    done = site.run("key", "rotate", "mx1.example.org", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    new = f"mx1-{TODAY}.example.org"
+    assert secret_in(site.folder / f"{new}.key") not in done.stdout
+    last = "    key  mx1-next  not-before 2099-01-01T00:00:00Z\n"
+    assert acl_of(site) == before.replace(last, f"{last}    key  {new}\n")
+    assert gateway.asked == [b"reload\n"]
+    for line in ["root@mx1.example.org:/etc/tsigate/", "key list", "key retire",
+                 f"key retire -c {site.conf} mx1.example.org"]:
+        assert line in done.stdout
+    assert site.run("check").returncode == 0
+
+
+def test_rotate_of_an_implicit_key(site):
+    """With any key line only the listed ones count: the old key gets its line too."""
+    Gateway(site)
+    before = acl_of(site)
+    copy = site.folder / "copy"
+    done = site.run("key", "rotate", "mx2.example.org", "--yes", "--name", "mx2-next",
+                    "--for", "certbot", "--client-file", copy)
+    assert done.returncode == 0, done.stderr
+    assert acl_of(site) == before.replace(
+        "host mx2.example.org\n",
+        "host mx2.example.org\n    key  mx2.example.org\n    key  mx2-next\n")
+    assert secret_in(site.folder / "mx2-next.key") in copy.read_text()
+    rows = {row["KEY"]: row["HOST"] for row in table(site.run("key", "list").stdout)}
+    assert rows["mx2.example.org"] == rows["mx2-next"] == "mx2.example.org"
+
+
+def test_rotate_twice(site):
+    Gateway(site)
+    for name in ("a", "b"):
+        assert site.run("key", "rotate", "mx2.example.org", "--yes", "--name",
+                        name).returncode == 0
+    assert acl_of(site).count("\n    key  mx2.example.org\n    key  a\n    key  b\n") == 1
+
+
+@pytest.mark.parametrize("words, code, said", [
+    (["mx9.example.org"], 1, "has no host mx9.example.org"),
+    (["mx1.example.org", "--name", "mx1-next"], 1, "is there already"),
+    (["mx1.example.org", "--name", "mx2.example.org"], 1, "is there already"),
+    (["mx1.example.org", "--for", "lego"], 2, "--client-file"),
+    (["mx1.example.org", "--json"], 2, "--json"),
+    (["mx1.example.org", "--force"], 2, "takes no --force"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_rotate_refused(site, words, code, said):
+    before = acl_of(site), names_of(site)
+    done = site.run("key", "rotate", *words, "--yes")
+    assert done.returncode == code and said in done.stderr
+    assert (acl_of(site), names_of(site)) == before
+
+
+def test_rotate_wants_an_answer(site):
+    before = acl_of(site), names_of(site)
+    done = site.run("key", "rotate", "mx1.example.org")
+    assert done.returncode == 2 and "--yes" in done.stderr
+    assert (acl_of(site), names_of(site)) == before
+
+
+def test_rotate_while_another_edits(site):
+    """Nothing is left of the key when the ACL cannot be changed."""
+    before = acl_of(site), names_of(site)
+    lock = site.folder / ".site.acl.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = site.run("key", "rotate", "mx1.example.org", "--yes")
+        lock.unlink()
+    assert done.returncode == 4 and "is being changed" in done.stderr
+    assert (acl_of(site), names_of(site)) == before
+
+
+@pytest.mark.parametrize("is_refused", [False, True], ids=["nobody", "refused"])
+def test_rotate_without_a_reload(site, is_refused):
+    """The key and its line stay, and what is missing is said."""
+    if is_refused:
+        Gateway(site, reload_ok=False)
+    done = site.run("key", "rotate", "mx1.example.org", "--yes", "--name", "new")
+    assert done.returncode == (3 if is_refused else 4)
+    assert "    key  new\n" in acl_of(site) and (site.folder / "new.key").exists()
+    assert f"\ntsigate reload -c {site.conf}\n" in done.stdout
+
+
+def listed(site, *names):
+    """mx2 has these keys by lines; those beside its own are made."""
+    for number, name in enumerate(names):
+        path = site.folder / f"{name}.key"
+        if not path.exists():
+            secret = base64.b64encode(bytes([number + 1]) * 32).decode()
+            path.touch(0o600)
+            path.write_text(f'key "{name}" {{ algorithm hmac-sha256; secret "{secret}"; }};\n')
+    lines = "".join(f"    key  {name}\n" for name in names)
+    acl = site.folder / "site.acl"
+    acl.write_text(acl.read_text().replace("host mx2.example.org\n",
+                                           "host mx2.example.org\n" + lines))
+
+
+@pytest.mark.parametrize("used", [{}, {"old": 8}, {"new": 1, "old": 30}], ids=repr)
+def test_retire(site, used):
+    listed(site, "old", "new")
+    gateway = Gateway(site, used=used)
+    before, secret = acl_of(site), secret_in(site.folder / "old.key")
+    done = site.run("key", "retire", "old", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert acl_of(site) == before.replace("    key  old\n", "")
+    assert not (site.folder / "old.key").exists()
+    assert mode(site.folder / "old.key.retired") == 0o600
+    assert secret_in(site.folder / "old.key.retired") == secret
+    assert gateway.asked == [b"status\n", b"reload\n"]
+    assert f"{site.folder}/old.key.retired" in done.stdout and secret not in done.stdout
+    assert "old" not in [row["KEY"] for row in table(site.run("key", "list").stdout)]
+
+
+@pytest.mark.parametrize("words, up_days, used, said", [
+    (["old"], 365, {"old": 0}, "was last used at"),
+    (["old"], 365, {"old": 6.9}, "within 7 days"),
+    (["old", "--days", "31"], 365, {"old": 30}, "within 31 days"),
+    (["old"], 6, {}, "remembers only what was since"),
+    (["new"], 365, {"new": 3}, "was last used at"),
+    (["mx1.example.org"], 365, {}, "no other key to sign with now"),
+    (["none"], 365, {}, "there is no key none"),
+    (["gateway"], 365, {}, "the gateway's own key"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_retire_refused(site, words, up_days, used, said):
+    listed(site, "old", "new")
+    Gateway(site, up_days, used)
+    before = acl_of(site), names_of(site)
+    done = site.run("key", "retire", *words, "--yes")
+    assert done.returncode == 1 and said in done.stderr
+    assert (acl_of(site), names_of(site)) == before
+
+
+@pytest.mark.parametrize("days, up_days", [("0", 0.5), ("1", 2), ("3", 3.5)])
+def test_retire_of_fewer_days(site, days, up_days):
+    listed(site, "old", "new")
+    Gateway(site, up_days, {"old": 3.2})
+    assert site.run("key", "retire", "old", "--yes", "--days", days).returncode == 0
+
+
+def test_retire_without_a_gateway(site):
+    listed(site, "old", "new")
+    before = acl_of(site), names_of(site)
+    done = site.run("key", "retire", "old", "--yes")
+    assert done.returncode == 1 and "may be in use" in done.stderr
+    assert (acl_of(site), names_of(site)) == before
+    done = site.run("key", "retire", "old", "--yes", "--force", "--no-reload")
+    assert done.returncode == 0
+    assert "key  old" not in acl_of(site)
+
+
+def test_retire_by_force(site):
+    """In use, and the host's last one."""
+    Gateway(site, used={"mx2.example.org": 0})
+    before = acl_of(site)
+    done = site.run("key", "retire", "mx2.example.org", "--yes", "--force")
+    assert done.returncode == 0, done.stderr
+    assert acl_of(site) == before
+    assert (site.folder / "mx2.example.org.key.retired").exists()
+
+
+def test_retire_of_a_key_without_a_host(site):
+    stray = site.folder / "stray.key"
+    stray.touch(0o600)
+    stray.write_text('key stray { algorithm hmac-sha256; secret "%s="; };\n' % ("M" * 43))
+    gateway = Gateway(site)
+    assert site.run("key", "retire", "stray", "--yes").returncode == 0
+    assert not stray.exists() and gateway.asked == [b"status\n", b"reload\n"]
+
+
+def test_retire_of_a_key_without_a_file(site):
+    listed(site, "old", "new")
+    (site.folder / "old.key").unlink()
+    Gateway(site)
+    done = site.run("key", "retire", "old", "--yes")
+    assert done.returncode == 0 and "retired" not in done.stdout
+    assert "key  old" not in acl_of(site)
+
+
+@pytest.mark.parametrize("case, said", [
+    ("two keys", "other keys as well"), ("named", "names the file"),
+    ("pattern", "would still be read"), ("taken", "is there already"),
+])
+def test_retire_of_a_file_that_cannot_go(site, case, said):
+    listed(site, "old", "new")
+    Gateway(site)
+    old, new = site.folder / "old.key", site.folder / "new.key"
+    conf = site.conf.read_text()
+    if case == "two keys":
+        old.write_text(old.read_text() + new.read_text())
+        new.unlink()
+    elif case == "named":
+        site.conf.write_text(conf.replace('"*.key"', '"*.key", "old.key"'))
+    elif case == "pattern":
+        site.conf.write_text(conf.replace('"*.key"', '"*.key*"'))
+    else:
+        (site.folder / "old.key.retired").touch()
+    before = acl_of(site), names_of(site)
+    done = site.run("key", "retire", "old", "--yes")
+    assert done.returncode == 1 and said in done.stderr
+    assert (acl_of(site), names_of(site)) == before
+
+
+def test_retire_that_the_acl_does_not_allow(site):
+    """The file comes back when the ACL stays: its folder cannot be written."""
+    listed(site, "old", "new")
+    Gateway(site)
+    lock = site.folder / ".site.acl.lock"
+    before = acl_of(site), names_of(site)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = site.run("key", "retire", "old", "--yes")
+        lock.unlink()
+    assert done.returncode == 4
+    assert (acl_of(site), names_of(site)) == before
+
+
+def test_whole_rotation(site):
+    """new, rotate, retire: the host ends with one key more recent than the first."""
+    Gateway(site)
+    assert site.run("key", "rotate", "mx2.example.org", "--yes", "--name",
+                    "mx2-next").returncode == 0
+    assert site.run("key", "retire", "mx2.example.org", "--yes").returncode == 0
+    assert "host mx2.example.org\n    key  mx2-next\n    from" in acl_of(site)
+    assert site.run("check").returncode == 0
+    done = site.run("key", "retire", "mx2-next", "--yes")
+    assert done.returncode == 1 and "no other key" in done.stderr
+
+
 # ---- secrets -------------------------------------------------------------------------
 
 class Watcher(threading.Thread):
@@ -294,12 +572,15 @@ def test_no_secret_leaks(site):
         said += [site.run("key", "new", host, *words),
                  site.run("key", "new", host, *words),
                  site.run("key", "new", f"j{host}", "--json")]
-    said += [site.run("key", "list"), site.run("key", "list", "--json"),
+    said += [site.run("key", "rotate", "mx2.example.org", "--yes", "--name", "r"),
+             site.run("key", "retire", "mx2.example.org", "--yes", "--force"),
+             site.run("key", "list"), site.run("key", "list", "--json"),
              site.run("check"), site.run("check", "--effective")]
     watcher.stop.set()
     watcher.join()
-    secrets = {secret_in(path) for path in site.folder.glob("*.key")}
-    assert len(secrets) == len(SECRET) + 2 * len(CLIENTS)
+    secrets = {secret_in(path) for path in [*site.folder.glob("*.key"),
+                                            *site.folder.glob("*.retired")]}
+    assert len(secrets) == len(SECRET) + 2 * len(CLIENTS) + 1
     text = "".join(done.stdout + done.stderr for done in said)
     assert TSIGATE.encode() in b"".join(watcher.seen)
     for secret in secrets:

@@ -1,0 +1,110 @@
+/* tsigate key rotate: a second key beside those that a host has. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "tsigate/key.h"
+
+/* mx1.duckcorp.org: mx1-20261125.duckcorp.org, which says how old it is. */
+static const char *dated_name(struct tool *tool, const char *host)
+{
+    const time_t now = (time_t)tool->now_s;
+    struct tm tm;
+    char date[16] = "";
+    if (gmtime_r(&now, &tm) != NULL)
+        (void)strftime(date, sizeof date, "%Y%m%d", &tm);
+    size_t first = strcspn(host, ".");
+    const char *name =
+        arena_printf(&tool->arena, "%.*s-%s%s", (int)first, host, date, host + first);
+    return name != NULL ? name : host;
+}
+
+/* The file in which the host's keys are listed, else where it is declared. */
+static const char *file_of(const struct acl_host *host)
+{
+    const char *file = host->place.file;
+    for (const struct acl_key_line *line = host->keys; line != NULL; line = line->next)
+        file = line->place.file;
+    return file;
+}
+
+static int add_line(struct install *install, const struct acl_host *host,
+                    const struct key_plan *plan)
+{
+    const struct acledit_key key = {
+        .host = plan->host,
+        .host_text = plan->host_text,
+        .key_text = plan->key_text,
+        /* With any key line only the listed ones count. */
+        .own_text = host->keys == NULL ? plan->host_text : NULL,
+    };
+    const struct acledit_text before = {install->before.chars, install->before.len};
+    struct acledit_text after;
+    size_t count = 0;
+    if (acledit_add_key(before, &key, &install->tool->arena, &after) != RES_OK)
+        return tool_fail(TOOL_OUTSIDE, "out of memory");
+    int code = install_check(install, after);
+    if (code != TOOL_DONE)
+        return tool_fail(code, "%s stays as it was", install->file);
+    code = install_show(install, &count);
+    return code == TOOL_DONE ? install_confirm(install, after) : code;
+}
+
+/* How it goes on: the old keys by name. */
+static void tell_end(struct tool *tool, const struct acl_host *host,
+                     const struct key_plan *plan)
+{
+    printf("\n# When the host signs with the new key, see that it no longer signs with "
+           "an old one:\n%s\n# Then, after some days of that:\n",
+           key_command(tool, "key list", ""));
+    if (host->keys == NULL)
+        puts(key_command(tool, "key retire", plan->host_text));
+    for (const struct acl_key_line *line = host->keys; line != NULL; line = line->next)
+        puts(key_command(tool, "key retire", tool_name_text(tool, line->name)));
+}
+
+static int rotate(struct tool *tool, const struct acl_host *host,
+                  struct install *install, struct key_plan *plan)
+{
+    int code = key_make(tool, plan);
+    if (code != TOOL_DONE)
+        return code;
+    code = key_open_acl(install, file_of(host));
+    if (code == TOOL_DONE)
+        code = add_line(install, host, plan);
+    if (!install->is_installed)
+        key_unmake(plan);
+    install_close(install);
+    if (!install->is_installed)
+        return code;
+    const char *reload =
+        code == TOOL_DONE && install->reloads
+            ? ""
+            : arena_printf(&tool->arena, "\n%s\n", key_command(tool, "reload", ""));
+    int told = key_hand_over(tool, plan, reload != NULL ? reload : "");
+    tell_end(tool, host, plan);
+    return code != TOOL_DONE ? code : told;
+}
+
+int key_rotate(struct tool *tool, const struct key_request *request,
+               struct install *install)
+{
+    static const struct tool_wanted wanted = {.with_keys = true};
+    struct key_plan plan;
+    int code = tool_load(tool, &wanted);
+    if (code != TOOL_DONE)
+        return code;
+    struct name name = tool_name(tool, request->word);
+    if (name.octets == NULL)
+        return TOOL_USAGE;
+    const struct acl_host *host = acl_host_named(&tool->snapshot->acl, name);
+    if (host == NULL)
+        return tool_fail(TOOL_NO, "the ACL has no host %s: tsigate key new %s",
+                         request->word, request->word);
+    code = key_plan_make(tool, request, dated_name(tool, tool_name_text(tool, name)),
+                         &plan);
+    if (code == TOOL_DONE)
+        code = rotate(tool, host, install, &plan);
+    key_plan_fini(&plan);
+    return code;
+}
