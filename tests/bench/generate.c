@@ -1,0 +1,485 @@
+/*
+ * generate -p PORT [OPTION ...]: signed requests to a server on the loopback, so many
+ * in flight at a time; checks the RCODE and the signature of every answer; prints one
+ * line of JSON.
+ *
+ *   -c CASE     permitted, refused, badsig, badkey, soa or soa-signed (permitted)
+ *   -k HOSTS    that take turns (1000)
+ *   -n REQUESTS in flight (1)
+ *   -d SECONDS  that new requests are sent for (2)
+ *   -r RATE     requests a second, whatever comes back, instead of -n
+ *   -t          over one TCP connection instead of UDP
+ *   -o FILE     what permitted left in the zone: a line "host token" each; token "?"
+ *               where an answer was missing or bad and nobody knows
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "site.h"
+
+#define MESSAGE_OCTETS 512
+#define REPLY_OCTETS   1500
+#define BATCH          64
+#define IDS            65536
+#define LATENCIES_MAX  (4 * 1024 * 1024)
+#define UNANSWERED_NS  INT64_C(3000000000)
+#define STREAM_OCTETS  (256 * 1024)
+#define SECOND_NS      INT64_C(1000000000)
+
+/* A request that has no answer yet; its ID is its index. */
+struct flight {
+    bool is_open;
+    int64_t sent_ns;
+    struct site_request request;
+    struct tsig_mac mac;
+};
+
+struct host {
+    struct hmac *hmac;
+    uint64_t serial; /* of its token that is in the zone; 0: none */
+    bool is_unknown;
+};
+
+struct options {
+    const char *case_name;
+    uint16_t port;
+    uint32_t hosts;
+    unsigned in_flight, rate;
+    int64_t duration_ns;
+    bool is_tcp;
+    const char *left;
+};
+
+struct generator {
+    struct options options;
+    enum site_kind kind;
+    int fd;
+    struct host *hosts;
+    struct flight *flights; /* IDS */
+    unsigned open;
+    uint64_t serial;
+    int64_t start_ns, end_ns, swept_ns;
+
+    uint64_t sent, answers, failures, unanswered, strays;
+    uint64_t answers_in_time; /* before end_ns: of these is the rate */
+    unsigned rcodes[17];
+    uint32_t *latencies_10ns;
+    size_t latency_count;
+
+    /* Datagrams, or pieces of the stream. */
+    struct mmsghdr out[BATCH], in[BATCH];
+    struct iovec out_room[BATCH], in_room[BATCH];
+    uint8_t out_octets[BATCH][2 + MESSAGE_OCTETS], in_octets[BATCH][REPLY_OCTETS];
+    uint8_t stream[STREAM_OCTETS];
+    size_t stream_len;
+};
+
+struct case_name {
+    const char *name;
+    enum site_kind kind;
+};
+
+static const struct case_name cases[] = {
+    {"permitted", SITE_ADD}, {"refused", SITE_REFUSED}, {"badsig", SITE_BADSIG},
+    {"badkey", SITE_BADKEY}, {"soa", SITE_SOA},         {"soa-signed", SITE_SOA_SIGNED},
+};
+
+static int64_t now_ns(clockid_t clock)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(clock, &ts);
+    return ts.tv_sec * SECOND_NS + ts.tv_nsec;
+}
+
+/* ---- sending ---- */
+
+/* In turn. */
+static uint32_t next_host(struct generator *g)
+{
+    uint32_t host = (uint32_t)(g->serial % g->options.hosts);
+
+    /* Its neighbour's name has to be a host's, too, for SITE_REFUSED. */
+    if (g->kind == SITE_REFUSED && host == g->options.hosts - 1)
+        host = 0;
+    return host;
+}
+
+/* Adds a token, or takes away the one that is there. */
+static void choose_change(struct generator *g, struct site_request *request)
+{
+    struct host *host = &g->hosts[request->host];
+
+    if (request->kind != SITE_ADD)
+        return;
+    if (host->serial == 0) {
+        host->serial = request->serial;
+    } else {
+        request->kind = SITE_DELETE;
+        request->serial = host->serial;
+        host->serial = 0;
+    }
+}
+
+/* Writes the next request to octets and gives its length; 0: all IDs are in use. */
+static size_t write_next(struct generator *g, uint8_t *octets)
+{
+    uint16_t id = (uint16_t)g->serial;
+    struct flight *flight = &g->flights[id];
+
+    if (flight->is_open && g->options.rate == 0)
+        return 0;
+    flight->request =
+        (struct site_request){.kind = g->kind,
+                              .host = next_host(g),
+                              .serial = g->serial,
+                              .id = id,
+                              .now_s = now_ns(CLOCK_REALTIME) / SECOND_NS};
+    g->serial++;
+    struct host *host = &g->hosts[flight->request.host];
+    choose_change(g, &flight->request);
+    if (host->hmac == NULL)
+        host->hmac = site_hmac(flight->request.host);
+    struct writer w = writer_of(octets, MESSAGE_OCTETS);
+    site_write(&flight->request, host->hmac, &w, &flight->mac);
+    g->open += !flight->is_open;
+    flight->is_open = true;
+    g->sent++;
+    flight->sent_ns = now_ns(CLOCK_MONOTONIC);
+    return w.len;
+}
+
+static void send_datagrams(struct generator *g, unsigned count)
+{
+    for (unsigned done = 0; done < count;) {
+        int n = sendmmsg(g->fd, g->out + done, count - done, 0);
+        if (n < 0 && errno != EINTR && errno != ECONNREFUSED)
+            site_die("sendmmsg: %s", strerror(errno));
+        done += n > 0 ? (unsigned)n : 0;
+    }
+}
+
+static void send_stream(struct generator *g, unsigned count)
+{
+    static uint8_t octets[BATCH * (2 + MESSAGE_OCTETS)];
+    size_t len = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        memcpy(octets + len, g->out_room[i].iov_base, g->out_room[i].iov_len);
+        len += g->out_room[i].iov_len;
+    }
+    for (size_t done = 0; done < len;) {
+        ssize_t n = write(g->fd, octets + done, len - done);
+        if (n < 0 && errno != EINTR)
+            site_die("write: %s", strerror(errno));
+        done += n > 0 ? (size_t)n : 0;
+    }
+}
+
+/* Sends up to count requests. */
+static void send_some(struct generator *g, unsigned count)
+{
+    unsigned i = 0;
+    size_t head = g->options.is_tcp ? 2 : 0;
+
+    for (; i < count && i < BATCH; i++) {
+        uint8_t *octets = g->out_octets[i];
+        size_t len = write_next(g, octets + head);
+        if (len == 0)
+            break;
+        if (g->options.is_tcp) {
+            octets[0] = (uint8_t)(len >> 8);
+            octets[1] = (uint8_t)len;
+        }
+        g->out_room[i] = (struct iovec){.iov_base = octets, .iov_len = head + len};
+    }
+    if (g->options.is_tcp)
+        send_stream(g, i);
+    else
+        send_datagrams(g, i);
+}
+
+/* ---- receiving ---- */
+
+static void note_failure(struct generator *g, struct flight *flight)
+{
+    if (flight->request.kind == SITE_ADD || flight->request.kind == SITE_DELETE)
+        g->hosts[flight->request.host].is_unknown = true;
+}
+
+static void take_answer(struct generator *g, const uint8_t *octets, size_t len,
+                        int64_t received_ns)
+{
+    unsigned rcode = 16;
+    struct flight *flight =
+        len < 2 ? NULL : &g->flights[(unsigned)octets[0] << 8 | octets[1]];
+
+    if (flight == NULL || !flight->is_open) {
+        g->strays++;
+        return;
+    }
+    flight->is_open = false;
+    g->open--;
+    g->answers++;
+    g->answers_in_time += received_ns < g->end_ns;
+    struct hmac *hmac = g->hosts[flight->request.host].hmac;
+    if (!site_read(&flight->request, hmac, &flight->mac, octets, len, &rcode)) {
+        g->failures++;
+        note_failure(g, flight);
+    }
+    g->rcodes[rcode]++;
+    if (g->latency_count < LATENCIES_MAX)
+        g->latencies_10ns[g->latency_count++] =
+            (uint32_t)((received_ns - flight->sent_ns) / 10);
+}
+
+static void receive_datagrams(struct generator *g, int flags)
+{
+    int n = recvmmsg(g->fd, g->in, BATCH, flags, NULL);
+    int64_t received_ns = now_ns(CLOCK_MONOTONIC);
+
+    for (int i = 0; i < n; i++)
+        take_answer(g, g->in_octets[i], g->in[i].msg_len, received_ns);
+}
+
+static void receive_stream(struct generator *g)
+{
+    ssize_t n = read(g->fd, g->stream + g->stream_len, STREAM_OCTETS - g->stream_len);
+    int64_t received_ns = now_ns(CLOCK_MONOTONIC);
+    size_t at = 0;
+
+    if (n == 0)
+        site_die("the server closed the connection");
+    if (n < 0)
+        return;
+    g->stream_len += (size_t)n;
+    while (g->stream_len - at >= 2) {
+        size_t len = (size_t)g->stream[at] << 8 | g->stream[at + 1];
+        if (g->stream_len - at < 2 + len)
+            break;
+        take_answer(g, g->stream + at + 2, len, received_ns);
+        at += 2 + len;
+    }
+    g->stream_len -= at;
+    memmove(g->stream, g->stream + at, g->stream_len);
+}
+
+/* Gives up on what has waited too long; looks from time to time. */
+static void sweep(struct generator *g, int64_t now)
+{
+    if (now < g->swept_ns + SECOND_NS / 10)
+        return;
+    g->swept_ns = now;
+    for (size_t i = 0; i < IDS; i++) {
+        struct flight *flight = &g->flights[i];
+        if (!flight->is_open || now - flight->sent_ns < UNANSWERED_NS)
+            continue;
+        flight->is_open = false;
+        g->open--;
+        g->unanswered++;
+        note_failure(g, flight);
+    }
+}
+
+/* ---- the run ---- */
+
+static void run_closed(struct generator *g)
+{
+    for (;;) {
+        int64_t now = now_ns(CLOCK_MONOTONIC);
+        if (now < g->end_ns && g->open < g->options.in_flight)
+            send_some(g, g->options.in_flight - g->open);
+        if (g->open == 0 && now >= g->end_ns)
+            return;
+        if (g->options.is_tcp)
+            receive_stream(g);
+        else
+            receive_datagrams(g, MSG_WAITFORONE);
+        sweep(g, now);
+    }
+}
+
+/* So many a second; answers are read and checked, and nobody waits for them. */
+static void run_open(struct generator *g)
+{
+    const struct timespec nap = {.tv_nsec = 200000};
+
+    for (int64_t now; (now = now_ns(CLOCK_MONOTONIC)) < g->end_ns;) {
+        uint64_t due =
+            (uint64_t)((now - g->start_ns) / 1000) * g->options.rate / 1000000;
+        if (due > g->sent)
+            send_some(g, due - g->sent < BATCH ? (unsigned)(due - g->sent) : BATCH);
+        else
+            (void)nanosleep(&nap, NULL);
+        receive_datagrams(g, MSG_DONTWAIT);
+    }
+}
+
+static void connect_to(struct generator *g)
+{
+    const struct sockaddr_in server = {.sin_family = AF_INET,
+                                       .sin_port = htons(g->options.port),
+                                       .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    const struct timeval patience = {.tv_usec = 50000};
+    int octets = 4 * 1024 * 1024, one = 1;
+
+    g->fd = socket(AF_INET, g->options.is_tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+    if (g->fd < 0 ||
+        connect(g->fd, (const struct sockaddr *)&server, sizeof(server)) != 0)
+        site_die("cannot connect: %s", strerror(errno));
+    (void)setsockopt(g->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    (void)setsockopt(g->fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets));
+    (void)setsockopt(g->fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
+    if (g->options.is_tcp)
+        (void)setsockopt(g->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    for (size_t i = 0; i < BATCH; i++) {
+        g->in_room[i] =
+            (struct iovec){.iov_base = g->in_octets[i], .iov_len = REPLY_OCTETS};
+        g->in[i].msg_hdr = (struct msghdr){.msg_iov = &g->in_room[i], .msg_iovlen = 1};
+        g->out[i].msg_hdr =
+            (struct msghdr){.msg_iov = &g->out_room[i], .msg_iovlen = 1};
+    }
+}
+
+/* ---- the report ---- */
+
+static int compare(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+static double percentile_us(const struct generator *g, unsigned percent)
+{
+    if (g->latency_count == 0)
+        return 0;
+    return g->latencies_10ns[(g->latency_count - 1) * percent / 100] / 100.0;
+}
+
+static void report(struct generator *g)
+{
+    double seconds = (double)g->options.duration_ns / (double)SECOND_NS;
+
+    qsort(g->latencies_10ns, g->latency_count, sizeof(uint32_t), compare);
+    (void)printf("{\"case\":\"%s\",\"sent\":%llu,\"answers\":%llu,\"seconds\":%.4f,"
+                 "\"rate\":%.1f,\"p50_us\":%.2f,\"p99_us\":%.2f,\"max_us\":%.2f,"
+                 "\"failures\":%llu,"
+                 "\"unanswered\":%llu,\"strays\":%llu,\"rcodes\":{",
+                 g->options.case_name, (unsigned long long)g->sent,
+                 (unsigned long long)g->answers, seconds,
+                 (double)g->answers_in_time / seconds, percentile_us(g, 50),
+                 percentile_us(g, 99), percentile_us(g, 100),
+                 (unsigned long long)g->failures, (unsigned long long)g->unanswered,
+                 (unsigned long long)g->strays);
+    const char *comma = "";
+    for (unsigned i = 0; i < 17; i++) {
+        if (g->rcodes[i] > 0) {
+            (void)printf("%s\"%u\":%u", comma, i, g->rcodes[i]);
+            comma = ",";
+        }
+    }
+    (void)puts("}}");
+}
+
+static void write_left(const struct generator *g)
+{
+    char token[SITE_TOKEN_CHARS + 1];
+    FILE *file = fopen(g->options.left, "w");
+
+    if (file == NULL)
+        site_die("cannot write %s", g->options.left);
+    for (uint32_t i = 0; i < g->options.hosts; i++) {
+        if (g->hosts[i].is_unknown)
+            (void)fprintf(file, "%u ?\n", i);
+        else if (g->hosts[i].serial != 0) {
+            site_token(i, g->hosts[i].serial, token);
+            (void)fprintf(file, "%u %s\n", i, token);
+        }
+    }
+    if (fclose(file) != 0)
+        site_die("cannot write %s", g->options.left);
+}
+
+static void read_options(int argc, char **argv, struct options *o)
+{
+    *o = (struct options){.case_name = "permitted",
+                          .hosts = 1000,
+                          .in_flight = 1,
+                          .duration_ns = 2 * SECOND_NS};
+    for (int option; (option = getopt(argc, argv, "c:p:k:n:d:r:to:")) != -1;) {
+        switch (option) {
+        case 'c':
+            o->case_name = optarg;
+            break;
+        case 'p':
+            o->port = (uint16_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'k':
+            o->hosts = (uint32_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'n':
+            o->in_flight = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'd':
+            o->duration_ns = (int64_t)(strtod(optarg, NULL) * (double)SECOND_NS);
+            break;
+        case 'r':
+            o->rate = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 't':
+            o->is_tcp = true;
+            break;
+        case 'o':
+            o->left = optarg;
+            break;
+        default:
+            exit(2);
+        }
+    }
+    if (o->port == 0 || o->hosts < 2 || o->hosts > SITE_HOSTS_MAX ||
+        o->in_flight == 0 || o->in_flight > 10000 || (o->rate > 0 && o->is_tcp))
+        site_die("generate: bad options");
+}
+
+static enum site_kind kind_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (strcmp(cases[i].name, name) == 0)
+            return cases[i].kind;
+    }
+    site_die("no case %s", name);
+}
+
+int main(int argc, char **argv)
+{
+    static struct generator g;
+
+    read_options(argc, argv, &g.options);
+    g.kind = kind_named(g.options.case_name);
+    g.hosts = calloc(g.options.hosts, sizeof(*g.hosts));
+    g.flights = calloc(IDS, sizeof(*g.flights));
+    g.latencies_10ns = calloc(LATENCIES_MAX, sizeof(uint32_t));
+    if (g.hosts == NULL || g.flights == NULL || g.latencies_10ns == NULL)
+        site_die("no memory");
+    connect_to(&g);
+    /* No token of an earlier run again: that would be a copy of its request. */
+    g.serial = (uint64_t)now_ns(CLOCK_REALTIME) / 1000;
+    g.start_ns = now_ns(CLOCK_MONOTONIC);
+    g.end_ns = g.start_ns + g.options.duration_ns;
+    if (g.options.rate > 0)
+        run_open(&g);
+    else
+        run_closed(&g);
+    report(&g);
+    if (g.options.left != NULL)
+        write_left(&g);
+    return 0;
+}
