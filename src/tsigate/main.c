@@ -55,6 +55,9 @@ static const struct command commands[] = {
      "       tsigate audit show [--host HOST] [--name NAME] [--since TIME]\n"
      "                          [--verdict VERDICT] [--json] [-c FILE] [FILE...]",
      "the audit log: whether its chain is whole; its lines for people"},
+    {"replay", replay_main,
+     "tsigate replay [--json] [-c FILE] AUDIT... [--acl ACL...]",
+     "which past requests another ACL would judge differently"},
     {"status", status_main, "tsigate status [--json] [-c FILE]",
      "what the running tsigated is doing"},
     {"reload", reload_main, "tsigate reload [--json] [-c FILE]",

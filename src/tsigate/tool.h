@@ -47,6 +47,7 @@ tool_command explain_main;
 tool_command grant_main;
 tool_command key_main;
 tool_command reload_main;
+tool_command replay_main;
 tool_command revoke_main;
 tool_command rights_main;
 tool_command status_main;

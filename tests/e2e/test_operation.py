@@ -408,6 +408,27 @@ def test_audit_lines(running):
     assert result["rule"].endswith(f"site.acl:{number}")
 
 
+def test_audit_tools(running):
+    """The chain is whole, and the ACL that has decided
+    decides the same again."""
+    gateway = running.gateway
+    for name in (CHALLENGE, OTHER):
+        for message in (wire.update(STATIC, wire.add(name, "TXT", TOKEN)),
+                        wire.update(STATIC, wire.delete(name, "TXT")),
+                        wire.update(STATIC, wire.delete(name)),
+                        wire.update(SHADOW, wire.add(name.replace(STATIC, SHADOW), "TXT", TOKEN)),
+                        wire.update(STATIC, wire.present(name, "TXT"))):
+            wire.ask_tcp(wire.sign(message, gateway.key()), gateway.port)
+    wire.ask_tcp(add(gateway, key="stray.duckcorp.org"), gateway.port)
+    verified = gateway.tool("audit", "verify")
+    assert verified.returncode == 0, verified.stdout
+    replayed = gateway.tool("replay", gateway.audit)
+    assert (replayed.returncode, replayed.stderr) == (0, ""), replayed.stdout
+    assert "11 requests: 0 " in replayed.stdout
+    shown = gateway.tool("audit", "show", "--host", "mx1.duckcorp.org")
+    assert shown.returncode == 0 and shown.stdout.count(OTHER) >= 5
+
+
 def test_no_secret_in_any_output(running, tmp_path):
     """O-4: log, audit, status, effective configuration, explanations, replies."""
     gateway = running.gateway
