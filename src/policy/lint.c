@@ -217,8 +217,9 @@ static void lint_key(struct linter *l, const struct acl_host *host,
 {
     char text[NAME_TEXT_OCTETS], time[TIMESTAMP_TEXT_OCTETS];
 
-    if (key->not_after_s > l->now_s + LINT_KEY_SOON_S)
-        return;
+    if (key->not_after_s > l->now_s + LINT_KEY_SOON_S ||
+        keyring_find(l->keyring, key->name) == NULL)
+        return; /* without a file it is told already (key-without-file) */
     name_to_text(key->name, text);
     timestamp_format(key->not_after_s, time);
     if (key->not_after_s <= l->now_s)
@@ -230,7 +231,6 @@ static void lint_key(struct linter *l, const struct acl_host *host,
                    time);
 }
 
-/* Of keys that have no file each is told already (key-without-file). */
 static void lint_keys(struct linter *l, const struct acl_host *host)
 {
     char text[NAME_TEXT_OCTETS];
@@ -238,11 +238,12 @@ static void lint_keys(struct linter *l, const struct acl_host *host)
 
     for (const struct acl_key_line *key = host->keys; key != NULL; key = key->next) {
         lint_key(l, host, key);
-        if (key->not_after_s <= l->now_s)
-            has_expired = true;
-        else
-            has_key = has_key || keyring_find(l->keyring, key->name) != NULL;
+        bool has_file = keyring_find(l->keyring, key->name) != NULL;
+        bool is_past = key->not_after_s <= l->now_s;
+        has_expired = has_expired || (has_file && is_past);
+        has_key = has_key || (has_file && !is_past);
     }
+    /* That none has a file is told of each. */
     if (has_expired && !has_key)
         diags_warn(l->diags, host->place, "host-without-key",
                    "host %s has no key left to sign with",
