@@ -25,12 +25,6 @@ static void leave(const struct stage *stage)
         stage->on_core(false);
 }
 
-static bool is_same_client(const struct txn_client *a, const struct txn_client *b)
-{
-    return a->transport == b->transport && a->connection == b->connection &&
-           addr_equal(&a->peer, &b->peer) && a->peer.port == b->peer.port;
-}
-
 /* Who is told that nothing comes: the oldest copy that waits, else whoever waits. */
 static struct ask *longest_waiting(const struct stage *stage,
                                    const struct txn_client *client)
@@ -41,7 +35,7 @@ static struct ask *longest_waiting(const struct stage *stage,
         struct ask *ask = stage->asks[i];
         bool is_copy = ask->original != ask;
         if (ask->replies + ask->is_dismissed == 0 &&
-            is_same_client(&ask->client, client) && (is_copy || found == NULL))
+            watch_is_same_client(&ask->client, client) && (is_copy || found == NULL))
             found = ask;
     }
     return found;
@@ -56,7 +50,7 @@ static struct ask *addressee(const struct stage *stage, const struct txn_client 
     for (size_t i = stage->ask_count; len > 0 && i-- > 0;) {
         struct ask *ask = stage->asks[i];
         if ((octets[0] << 8 | octets[1]) == ask->id &&
-            is_same_client(&ask->client, client))
+            watch_is_same_client(&ask->client, client))
             found = ask;
     }
     if (found == NULL)
@@ -540,31 +534,12 @@ static void check_sums(struct stage *stage)
     assert_int_equal(number_after(status, "under_way"), 0);
 }
 
-/* Who was told that an answer comes got one, or was told that there is none. That word
- * has no ID, so it is counted by client. */
-static void check_answers(const struct stage *stage)
-{
-    for (size_t i = 0; i < stage->ask_count; i++) {
-        const struct ask *ask = stage->asks[i];
-        unsigned wanted = 0, had = 0;
-        for (size_t j = 0; j < stage->ask_count; j++) {
-            const struct ask *other = stage->asks[j];
-            if (!is_same_client(&other->client, &ask->client))
-                continue;
-            wanted += other->opened.fate != TXN_DROPPED;
-            had += other->replies + other->is_dismissed;
-        }
-        if (wanted != had)
-            fail_msg("the client of %04x got %u answers of %u", ask->id, had, wanted);
-    }
-}
-
 static void stop(struct stage *stage)
 {
     stage_advance(stage, 10 * SECOND);
     assert_true(txns_is_idle(stage->txns));
     check_sums(stage);
-    check_answers(stage);
+    watch_answers(stage);
     txns_free(&stage->txns);
 }
 

@@ -189,3 +189,26 @@ void watch_reply(struct stage *stage, const struct ask *ask, size_t len)
     if (ask->is_update && ask->rcode == RCODE_NOERROR)
         watch_noerror(stage, ask);
 }
+
+bool watch_is_same_client(const struct txn_client *a, const struct txn_client *b)
+{
+    return a->transport == b->transport && a->connection == b->connection &&
+           addr_equal(&a->peer, &b->peer) && a->peer.port == b->peer.port;
+}
+
+void watch_answers(const struct stage *stage)
+{
+    for (size_t i = 0; i < stage->ask_count; i++) {
+        const struct ask *ask = stage->asks[i];
+        unsigned wanted = 0, had = 0;
+        for (size_t j = 0; j < stage->ask_count; j++) {
+            const struct ask *other = stage->asks[j];
+            if (!watch_is_same_client(&other->client, &ask->client))
+                continue;
+            wanted += other->opened.fate != TXN_DROPPED;
+            had += other->replies + other->is_dismissed;
+        }
+        if (wanted != had)
+            fail_msg("the client of %04x got %u answers of %u", ask->id, had, wanted);
+    }
+}

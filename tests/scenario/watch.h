@@ -19,4 +19,9 @@ const char *watch_find_line(const struct paper *paper, size_t len,
                             const char *const *words, size_t count);
 void watch_hex(const struct tsig_mac *mac, char *text);
 
+bool watch_is_same_client(const struct txn_client *a, const struct txn_client *b);
+/* At the end: who was told that an answer comes got one, or was told that there is
+ * none. That word has no ID, so it is counted by client. */
+void watch_answers(const struct stage *stage);
+
 #endif
