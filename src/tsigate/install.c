@@ -254,10 +254,10 @@ static bool is_known(const struct diags *diags, const struct diag *diag)
 /* What the admin has to see: every error, and warnings that are new and stay. */
 static bool is_told(const struct install *install, const struct diag *diag)
 {
-    bool leaves = install->leaves != NULL && diag->place.file != NULL &&
-                  strcmp(diag->place.file, install->leaves) == 0;
-    return diag->severity == SEVERITY_ERROR ||
-           (!leaves && !is_known(&install->old.diags, diag));
+    if (diag->severity == SEVERITY_ERROR)
+        return true;
+    return (install->expected == NULL || strcmp(diag->id, install->expected) != 0) &&
+           !is_known(&install->old.diags, diag);
 }
 
 int install_check(struct install *install, struct acledit_text text)
@@ -426,11 +426,15 @@ int install_commit(struct install *install, struct acledit_text text)
     return code;
 }
 
+int install_agree(struct install *install)
+{
+    if (install->says_yes || install_ask("Install it? (y)es or (n)o: ", "yn") == 'y')
+        return TOOL_DONE;
+    return tool_fail(TOOL_NO, "%s stays as it was", install->file);
+}
+
 int install_confirm(struct install *install, struct acledit_text text)
 {
-    if (!install->says_yes && install_ask("Install it? (y)es or (n)o: ", "yn") != 'y') {
-        tool_fail(TOOL_NO, "%s stays as it was", install->file);
-        return TOOL_NO;
-    }
-    return install_commit(install, text);
+    int code = install_agree(install);
+    return code == TOOL_DONE ? install_commit(install, text) : code;
 }

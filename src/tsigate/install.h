@@ -27,12 +27,12 @@ enum {
 };
 
 struct install {
-    struct tool *tool;  /* the subcommand's */
-    bool says_yes;      /* --yes */
-    bool reloads;       /* not --no-reload */
-    bool can_ask;       /* there is a terminal */
-    const char *leaves; /* a key file that goes at the same time: its warnings are none;
-                           NULL: no file does */
+    struct tool *tool;    /* the subcommand's */
+    bool says_yes;        /* --yes */
+    bool reloads;         /* not --no-reload */
+    bool can_ask;         /* there is a terminal */
+    const char *expected; /* the warning that is true only until the caller has done its
+                             other half: not told; NULL: none */
 
     const char *file;   /* as the user named it */
     const char *listed; /* as the configuration finds it; of diagnostics' places */
@@ -73,7 +73,9 @@ char install_ask(const char *question, const char *choices) NONNULL;
  * installed. */
 int install_commit(struct install *install,
                    struct acledit_text text) MUST_CHECK NONNULL;
-/* --yes or a question, then install_commit; TOOL_NO: the answer was no. */
+/* --yes or a question. TOOL_DONE; TOOL_NO: the answer was no, as told. */
+int install_agree(struct install *install) MUST_CHECK NONNULL;
+/* install_agree, then install_commit. */
 int install_confirm(struct install *install,
                     struct acledit_text text) MUST_CHECK NONNULL;
 void install_close(struct install *install) NONNULL;

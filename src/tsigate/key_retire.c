@@ -229,7 +229,7 @@ static int retire(const struct retiring *r, struct install *install)
     if (!r->has_line) {
         code = retire_file(r, install);
     } else {
-        install->leaves = r->retired != NULL ? r->key->place.file : NULL;
+        install->expected = "key-without-host"; /* until its file is moved */
         code = key_open_acl(install, r->credential->place.file);
         if (code == TOOL_DONE)
             code = retire_with_line(r, install);

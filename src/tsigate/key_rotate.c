@@ -28,8 +28,23 @@ static const char *file_of(const struct acl_host *host)
     return file;
 }
 
-static int add_line(struct install *install, const struct acl_host *host,
-                    const struct key_plan *plan)
+/* The key itself comes after the question: who breaks off there leaves nothing. */
+static int make_and_install(struct tool *tool, struct install *install,
+                            struct key_plan *plan, struct acledit_text after)
+{
+    int code = install_agree(install);
+    if (code == TOOL_DONE)
+        code = key_make(tool, plan);
+    if (code != TOOL_DONE)
+        return code;
+    code = install_commit(install, after);
+    if (!install->is_installed)
+        key_unmake(plan);
+    return code;
+}
+
+static int add_key(struct tool *tool, struct install *install,
+                   const struct acl_host *host, struct key_plan *plan)
 {
     const struct acledit_key key = {
         .host = plan->host,
@@ -41,13 +56,14 @@ static int add_line(struct install *install, const struct acl_host *host,
     const struct acledit_text before = {install->before.chars, install->before.len};
     struct acledit_text after;
     size_t count = 0;
-    if (acledit_add_key(before, &key, &install->tool->arena, &after) != RES_OK)
+    if (acledit_add_key(before, &key, &tool->arena, &after) != RES_OK)
         return tool_fail(TOOL_OUTSIDE, "out of memory");
+    install->expected = "key-without-file";
     int code = install_check(install, after);
     if (code != TOOL_DONE)
         return tool_fail(code, "%s stays as it was", install->file);
     code = install_show(install, &count);
-    return code == TOOL_DONE ? install_confirm(install, after) : code;
+    return code == TOOL_DONE ? make_and_install(tool, install, plan, after) : code;
 }
 
 /* How it goes on: the old keys by name. */
@@ -66,14 +82,9 @@ static void tell_end(struct tool *tool, const struct acl_host *host,
 static int rotate(struct tool *tool, const struct acl_host *host,
                   struct install *install, struct key_plan *plan)
 {
-    int code = key_make(tool, plan);
-    if (code != TOOL_DONE)
-        return code;
-    code = key_open_acl(install, file_of(host));
+    int code = key_open_acl(install, file_of(host));
     if (code == TOOL_DONE)
-        code = add_line(install, host, plan);
-    if (!install->is_installed)
-        key_unmake(plan);
+        code = add_key(tool, install, host, plan);
     install_close(install);
     if (!install->is_installed)
         return code;

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pathlib
+import pty
 import re
 import socket
 import subprocess
@@ -369,6 +370,27 @@ def test_rotate_wants_an_answer(site):
     before = acl_of(site), names_of(site)
     done = site.run("key", "rotate", "mx1.example.org")
     assert done.returncode == 2 and "--yes" in done.stderr
+    assert (acl_of(site), names_of(site)) == before
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\x03", "\x04"], ids=["no", "^C", "end"])
+@pytest.mark.parametrize("words", [["rotate", "mx2.example.org"],
+                                   ["retire", "old", "--force"]], ids=lambda w: w[0])
+def test_no_is_no(site, words, answer):
+    listed(site, "old", "new")
+    before = acl_of(site), names_of(site)
+    command = [TSIGATE, "key", "-c", site.conf, *words]
+    pid, ours = pty.fork()
+    if pid == 0:
+        os.execv(TSIGATE, [str(word) for word in command])
+    said = b""
+    while not said.endswith(b"(n)o: "):
+        said += os.read(ours, 1024)
+    os.write(ours, answer.encode())
+    _, status = os.waitpid(pid, 0)
+    os.close(ours)
+    assert status != 0
+    (site.folder / ".site.acl.lock").unlink(missing_ok=True)
     assert (acl_of(site), names_of(site)) == before
 
 
