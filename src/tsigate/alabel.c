@@ -16,6 +16,14 @@ static bool is_ascii(const char *chars, size_t len)
     return true;
 }
 
+static size_t ascii_len(const char *text)
+{
+    size_t len = 0;
+    while (text[len] != '\0' && (unsigned char)text[len] <= 0x7f)
+        len++;
+    return len;
+}
+
 /* text with the label behind it. Stars, placeholders and the like are left alone. */
 static const char *add_label(const char *text, const char *chars, size_t len,
                              struct arena *arena)
@@ -71,10 +79,12 @@ const char *alabel_of_word(const struct place *place, struct arena *arena)
 {
     static const char blanks[] = " \t\"=";
     char *line = place->file != NULL ? read_line(place, arena) : NULL;
-    size_t column = place->column;
-    if (line == NULL || column == 0 || column > strlen(line))
+    size_t start = place->column > 0 ? place->column - 1 : 0;
+    if (line == NULL || start >= strlen(line))
         return NULL;
-    size_t start = column - 1;
+    start += ascii_len(line + start); /* not all know where the word itself stands */
+    if (line[start] == '\0')
+        return NULL;
     while (start > 0 && strchr(blanks, line[start - 1]) == NULL)
         start--;
     return alabel_of_text(line + start, strcspn(line + start, blanks), arena);

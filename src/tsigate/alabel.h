@@ -8,8 +8,9 @@
 #include "base/arena.h"
 #include "base/diag.h"
 
-/* The word of a file that stands at place, each label of UTF-8 in it as an A-label;
- * the arena's. NULL: it cannot be read, or is nothing that IDNA 2008 knows. */
+/* The first word with other letters that stands at place or behind it, each label of
+ * UTF-8 in it as an A-label; the arena's. NULL: it cannot be read, or is nothing that
+ * IDNA 2008 knows. */
 const char *alabel_of_word(const struct place *place, struct arena *arena) NONNULL;
 /* The same for a text, which has the form of a name. */
 const char *alabel_of_text(const char *text, size_t len, struct arena *arena) NONNULL;

@@ -224,7 +224,7 @@ static const char *diag_text(struct tool *tool, const struct diag *diag)
 static const char *remedy_for(struct tool *tool, const struct diag *diag)
 {
     const char *name = NULL;
-    if (strcmp(diag->id, "acl-a-label") == 0)
+    if (strcmp(diag->id, "acl-a-label") == 0 || strcmp(diag->id, "bad-name") == 0)
         name = alabel_of_word(&diag->place, &tool->arena);
     return name != NULL ? arena_printf(&tool->arena, "write %s", name)
                         : remedy_of(diag->id);
@@ -315,7 +315,8 @@ static bool is_remedy_told(const struct diags *diags, const struct diag *diag)
     const struct diag *other = diags->first;
     while (other != diag && strcmp(other->id, diag->id) != 0)
         other = other->next;
-    return other != diag && strcmp(diag->id, "acl-a-label") != 0;
+    return other != diag && strcmp(diag->id, "acl-a-label") != 0 &&
+           strcmp(diag->id, "bad-name") != 0;
 }
 
 static void print_diags(struct tool *tool)

@@ -467,6 +467,16 @@ def test_check_suggests_a_labels(site, word, remedy):
         ("acl-a-label", 2, remedy)]
 
 
+@pytest.mark.parametrize("zone, remedy", [
+    ("dün.example.org", "write xn--dn-xka.example.org"),
+    ("dyn..example.org", "write a domain name"),
+])
+def test_check_suggests_a_labels_for_zones(site, zone, remedy):
+    site.conf.write_text(site.conf.read_text().replace("dyn.example.org", zone))
+    found = [diag for diag in site.json("check")["diagnostics"] if diag["id"] == "bad-name"]
+    assert [diag["remedy"] for diag in found] == [remedy]
+
+
 def test_names_on_the_command_line_are_a_labels(site):
     done = site.run("who-can", "bücher.example.org")
     assert done.returncode == 2
