@@ -8,19 +8,11 @@
 
 /* ---- which file ---- */
 
-/* The one file that the patterns of `acl` find; NULL: none, or several, as told. */
+/* The one file that the patterns of `acl` find; NULL: none, or several. */
 static const char *only_file(struct tool *tool)
 {
-    struct snapshot *snapshot = tool->snapshot;
-    const struct settings *settings = &snapshot->settings;
     struct file_list files = {0};
-    for (size_t i = 0; i < settings->acl_count; i++) {
-        const char *pattern =
-            file_path_from(settings->file, settings->acl[i].text, &snapshot->arena);
-        if (pattern == NULL || file_list_add(&files, pattern, settings->acl[i].place,
-                                             &snapshot->arena, &tool->diags) != RES_OK)
-            return NULL;
-    }
+    install_list_files(tool, &files);
     return files.count == 1 ? files.paths[0] : NULL;
 }
 

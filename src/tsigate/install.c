@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +38,24 @@ int install_want_answer(struct install *install)
                                      "without a question");
 }
 
+/* ---- two loads of the ACL ---- */
+
+static void side_init(struct tool *side, const struct tool *tool)
+{
+    *side = *tool;
+    side->snapshot = NULL;
+    arena_init(&side->arena, 65536, 0);
+    diags_init(&side->diags);
+}
+
+static void side_fini(struct tool *side)
+{
+    if (side->snapshot != NULL)
+        snapshot_release(&side->snapshot);
+    diags_fini(&side->diags);
+    arena_fini(&side->arena);
+}
+
 /* ---- the file and its lock ---- */
 
 static int no_memory(void)
@@ -48,11 +68,51 @@ static int file_fails(const char *path)
     return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
 }
 
+void install_list_files(struct tool *tool, struct file_list *out)
+{
+    struct snapshot *snapshot = tool->snapshot;
+    const struct settings *settings = &snapshot->settings;
+    *out = (struct file_list){0};
+    for (size_t i = 0; i < settings->acl_count; i++) {
+        const char *pattern =
+            file_path_from(settings->file, settings->acl[i].text, &snapshot->arena);
+        if (pattern != NULL && file_list_add(out, pattern, settings->acl[i].place,
+                                             &snapshot->arena, &tool->diags) != RES_OK)
+            continue; /* told by whoever loads the ACL */
+    }
+}
+
+/* `site.acl` for /etc/tsigate/acl/site.acl. False: errno is ENOENT still. */
+static bool find_by_name(struct install *install)
+{
+    struct tool side;
+    struct file_list files = {0};
+    const struct tool_wanted wanted = {0};
+    const char *found = NULL;
+    errno = ENOENT;
+    if (strchr(install->file, '/') != NULL)
+        return false;
+    side_init(&side, install->tool);
+    if (tool_read(&side, &wanted) != RES_EMEM && side.snapshot != NULL)
+        install_list_files(&side, &files);
+    for (size_t i = 0; i < files.count && found == NULL; i++) {
+        const char *slash = strrchr(files.paths[i], '/');
+        if (slash != NULL && strcmp(slash + 1, install->file) == 0)
+            found = arena_string(&install->tool->arena, files.paths[i]);
+    }
+    side_fini(&side);
+    errno = ENOENT;
+    install->file = found != NULL ? found : install->file;
+    return found != NULL;
+}
+
 /* From the user's name of the file to the one that links lead to. */
 static int find_file(struct install *install, bool makes)
 {
     struct arena *arena = &install->tool->arena;
     char *real = realpath(install->file, NULL);
+    if (real == NULL && errno == ENOENT && find_by_name(install))
+        real = realpath(install->file, NULL);
     if (real == NULL && errno == ENOENT && makes) {
         int fd = open(install->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         if (fd < 0)
@@ -132,22 +192,6 @@ static int take_lock(struct install *install)
 }
 
 /* ---- the ACL before and after ---- */
-
-static void side_init(struct tool *side, const struct tool *tool)
-{
-    *side = *tool;
-    side->snapshot = NULL;
-    arena_init(&side->arena, 65536, 0);
-    diags_init(&side->diags);
-}
-
-static void side_fini(struct tool *side)
-{
-    if (side->snapshot != NULL)
-        snapshot_release(&side->snapshot);
-    diags_fini(&side->diags);
-    arena_fini(&side->arena);
-}
 
 static enum result load_side(struct install *install, struct tool *side,
                              struct acledit_text text, const char **out_listed)
@@ -292,17 +336,54 @@ int install_show(struct install *install, size_t *out_count)
     return TOOL_DONE;
 }
 
+static void on_interrupt(int number)
+{
+    (void)number; /* it ends the wait for an answer, and no more */
+}
+
+/* Waits until there is something to read. False: somebody interrupted instead, which is
+ * an answer: nothing is left lying about. Signals are let in only while it waits, so
+ * that none comes between question and wait. */
+static bool wait_for_answer(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    enum { SIGNALS = sizeof signals / sizeof signals[0] };
+    const struct sigaction interrupt = {.sa_handler = on_interrupt};
+    struct sigaction old[SIGNALS];
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    sigset_t held, before;
+    sigemptyset(&held);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaddset(&held, signals[i]);
+    sigprocmask(SIG_BLOCK, &held, &before);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], &interrupt, &old[i]);
+    fflush(stdout); /* the question */
+    bool is_there = ppoll(&input, 1, NULL, &before) == 1;
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], &old[i], NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return is_there;
+}
+
+static void drop_line(void)
+{
+    for (int c = 0; c != '\n' && c != EOF; c = getchar())
+        continue;
+}
+
 char install_ask(const char *question, const char *choices)
 {
     char line[64];
     char last = choices[strlen(choices) - 1];
     for (;;) {
         fputs(question, stdout);
-        fflush(stdout);
-        if (fgets(line, sizeof line, stdin) == NULL) {
+        if (!wait_for_answer() || fgets(line, sizeof line, stdin) == NULL) {
             putchar('\n');
             return last;
         }
+        if (strchr(line, '\n') == NULL)
+            drop_line(); /* what stays in stdin's buffer is not waited for */
         if (line[0] != '\0' && line[0] != '\n' && strchr(choices, line[0]) != NULL &&
             (line[1] == '\n' || line[1] == '\0'))
             return line[0];

@@ -125,7 +125,7 @@ def test_an_error_is_edited_again(desk):
     assert desk.acl.read_text().endswith("grant mx2.example.org acme new.example.org\n")
 
 
-@pytest.mark.parametrize("answers", ["x\n", "", "what\nx\n"])
+@pytest.mark.parametrize("answers", ["x\n", "", "what\nx\n", "x" * 200 + "\nx\n"])
 def test_an_error_is_given_up(desk, answers):
     done = desk.do("edit", desk.acl, answers=answers + "\x04", editor=desk.editor(BREAK))
     assert done.returncode == 3
@@ -268,6 +268,18 @@ def test_a_new_file(desk):
     assert not other.exists() and desk.clean()
 
 
+def test_a_name_alone_is_found_where_the_configuration_looks(desk):
+    desk.daemon()
+    done = desk.do("edit", "--yes", "site.acl", editor=desk.editor(ADD))
+    assert done.returncode == 0 and f"{desk.acl}: installed" in done.stdout
+    assert "new.example.org" in desk.acl.read_text()
+    done = desk.do("grant", "--yes", "--no-reload", "--file", "site.acl", "mx1.example.org",
+                   "acme", "b.example.org")
+    assert done.returncode == 0
+    assert desk.do("edit", "--yes", "sit.acl", editor="true").returncode == 3
+    assert not os.path.exists("sit.acl")
+
+
 def test_only_files_of_the_configuration(desk):
     stray = desk.scratch / "stray.acl"
     stray.write_text("")
@@ -351,6 +363,24 @@ def test_a_killed_edit_leaves_the_old_file(desk):
     desk.daemon()
     assert desk.do("edit", "--yes", desk.acl, editor=desk.editor(ADD)).returncode == 0
     assert "new.example.org" in desk.acl.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_question_is_no(desk, number):
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "VISUAL": desk.editor(ADD), "TMPDIR": str(desk.scratch)}
+    with subprocess.Popen([TSIGATE, "edit", "-c", desk.conf, desk.acl], stdin=theirs, env=env,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        shown = b""
+        while b"Install it?" not in shown:
+            piece = os.read(process.stdout.fileno(), 4096)
+            assert piece
+            shown += piece
+        process.send_signal(number)
+        assert process.wait(20) == 1
+    os.close(ours)
+    os.close(theirs)
+    assert desk.acl.read_text() == ACL and desk.clean()
 
 
 def full_disk():

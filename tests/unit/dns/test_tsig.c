@@ -251,6 +251,58 @@ static void a_reply_is_bound_to_its_request(void **state)
     hmac_free(&hmac);
 }
 
+/* RFC 8945 5.3.1. The three messages of one reply as dnspython signs them, at NOW. */
+static void a_reply_of_several_messages(void **state)
+{
+    static const char request_mac[] =
+        "01ed9e0db603f7f61287cdc0415f84faf3512e508229b00c421ff55992ec1aa3";
+    static const char *const messages[] = {
+        "004d8000000100010000000101780000fc0001c00c001000010000003c000201"
+        "30036b6579076578616d706c650000fa00ff00000000003d0b686d61632d7368"
+        "613235360000006b49d200012c002033614bf4aa28b4d4cc1ca945f6eadc51f6"
+        "97d658741f1ebcf08a8307585232f5004d00000000",
+        "004d8000000100010000000101780000fc0001c00c001000010000003c000201"
+        "31036b6579076578616d706c650000fa00ff00000000003d0b686d61632d7368"
+        "613235360000006b49d200012c0020ddb271d2d5a4b05e35cb8e078782d9d83e"
+        "fedd348b1c4cdadfd3ec916022bc8e004d00000000",
+        "004d8000000100010000000101780000fc0001c00c001000010000003c000201"
+        "32036b6579076578616d706c650000fa00ff00000000003d0b686d61632d7368"
+        "613235360000006b49d200012c00201e5b7fd5e87212bd3c014867edad6e6250"
+        "f1d303447197a962bf841d5ac1c1e7004d00000000",
+    };
+    struct hmac *hmac = message_key(HMAC_SHA256);
+    struct tsig_mac prior = {.len = 32}, mac;
+    uint8_t octets[512];
+
+    (void)state;
+    assert_int_equal(unit_from_hex(request_mac, prior.octets, sizeof(prior.octets)),
+                     32);
+    for (size_t i = 0; i < COUNT_OF(messages); i++) {
+        struct wire_msg msg;
+        struct tsig tsig;
+        size_t len = unit_from_hex(messages[i], octets, sizeof(octets));
+        assert_int_equal(wire_walk(octets, len, false, &msg), RES_OK);
+        assert_int_equal(tsig_read(&msg, false, &tsig), RES_OK);
+        enum reason first =
+            tsig_verify(&msg, &tsig, hmac, &prior, NOW, MAX_FUDGE, &mac);
+        assert_int_equal(first, i == 0 ? REASON_PERMITTED : REASON_MAC_BAD);
+        enum reason next =
+            tsig_verify_next(&msg, &tsig, hmac, &prior, NOW, MAX_FUDGE, &mac);
+        assert_int_equal(next, i > 0 ? REASON_PERMITTED : REASON_MAC_BAD);
+        prior.octets[0] ^= 1; /* bound to the message before */
+        struct tsig_mac ignored;
+        next = tsig_verify_next(&msg, &tsig, hmac, &prior, NOW, MAX_FUDGE, &ignored);
+        assert_int_equal(next, REASON_MAC_BAD);
+        prior.octets[0] ^= 1;
+        next =
+            tsig_verify_next(&msg, &tsig, hmac, &prior, NOW + 301, MAX_FUDGE, &ignored);
+        assert_int_equal(next, i > 0 ? REASON_TIME_SKEW : REASON_MAC_BAD);
+        prior = (struct tsig_mac){.len = 32};
+        memcpy(prior.octets, tsig.mac, 32);
+    }
+    hmac_free(&hmac);
+}
+
 /* T-9: signed, with the client's time and ours in Other Data. */
 static void badtime_carries_the_server_s_time(void **state)
 {
@@ -418,6 +470,7 @@ int main(void)
         cmocka_unit_test(truncated_macs),
         cmocka_unit_test(the_order_of_the_checks),
         cmocka_unit_test(a_reply_is_bound_to_its_request),
+        cmocka_unit_test(a_reply_of_several_messages),
         cmocka_unit_test(badtime_carries_the_server_s_time),
         cmocka_unit_test(unsigned_errors),
         cmocka_unit_test(records_are_read_exactly),

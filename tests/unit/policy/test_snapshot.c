@@ -175,6 +175,64 @@ static void test_load_without_keys(void **state)
     folder_close(&folder);
 }
 
+/* An edited file is judged in its own place, by whatever path it is found. */
+static void test_load_with_a_text_instead(void **state)
+{
+    static const char text[] = "host h\n acme x.corp.example\n nonsense\n";
+    struct folder folder;
+    struct diags diags;
+    struct stat file;
+    char path[128];
+
+    (void)state;
+    folder_open(&folder);
+    folder_write(&folder, "stock.profiles", STOCK, 0644);
+    folder_write(&folder, "a.acl", "host h\n acme a.corp.example\n", 0644);
+    folder_write(&folder, "b.acl", "host h\n acme b.corp.example\n", 0644);
+    (void)snprintf(path, sizeof(path), "%s/a.acl", folder.path);
+    assert_int_equal(stat(path, &file), 0);
+    struct snapshot_instead instead = {.device = file.st_dev, .inode = file.st_ino};
+    struct snapshot_wanted with_text = *wanted(false);
+    with_text.instead = &instead;
+
+    /* No text: only whether and how it is found. */
+    diags_init(&diags);
+    struct snapshot *snapshot = snapshot_new(folder.conf);
+    fill(&snapshot->settings);
+    assert_int_equal(snapshot_load(snapshot, &with_text, &diags), RES_OK);
+    assert_string_equal(instead.path, path);
+    assert_name(snapshot->acl.rights[0]->owner, "_acme-challenge.a.corp.example");
+    snapshot_release(&snapshot);
+
+    instead = (struct snapshot_instead){file.st_dev, file.st_ino, text,
+                                        strlen("host h\n acme x.corp.example\n"), NULL};
+    snapshot = snapshot_new(folder.conf);
+    fill(&snapshot->settings);
+    assert_int_equal(snapshot_load(snapshot, &with_text, &diags), RES_OK);
+    assert_int_equal(snapshot->acl.right_count, 2);
+    assert_name(snapshot->acl.rights[0]->owner, "_acme-challenge.x.corp.example");
+    assert_string_equal(snapshot->acl.rights[0]->grant->place.file, path);
+    snapshot_release(&snapshot);
+
+    instead.len = strlen(text);
+    snapshot = snapshot_new(folder.conf);
+    fill(&snapshot->settings);
+    assert_int_equal(snapshot_load(snapshot, &with_text, &diags), RES_EFORMAT);
+    assert_string_equal(diags.first->place.file, path);
+    assert_int_equal(diags.first->place.line, 3);
+    snapshot_release(&snapshot);
+
+    instead.device++; /* another file, or none of the configuration's */
+    instead.path = NULL;
+    snapshot = snapshot_new(folder.conf);
+    fill(&snapshot->settings);
+    assert_int_equal(snapshot_load(snapshot, &with_text, &diags), RES_OK);
+    assert_null(instead.path);
+    snapshot_release(&snapshot);
+    diags_fini(&diags);
+    folder_close(&folder);
+}
+
 /* One load tells the errors of zones, loops, profiles, ACL and keys. */
 static void test_all_errors_at_once(void **state)
 {
@@ -277,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_load_without_keys),
+        cmocka_unit_test(test_load_with_a_text_instead),
         cmocka_unit_test(test_all_errors_at_once),
         cmocka_unit_test(test_bad_zones),
         cmocka_unit_test(test_loop),
