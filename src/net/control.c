@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "net/tail.h"
 
 #define REQUEST_OCTETS 64
 #define REQUEST_MS     10000 /* for the request to come, and for the answer to be read */
@@ -27,7 +28,8 @@ struct visitor {
     struct visitor *next;
     char request[REQUEST_OCTETS];
     size_t len;
-    uint64_t reload; /* waits for that one; 0: for none */
+    uint64_t reload;   /* waits for that one; 0: for none */
+    struct tail *tail; /* watches; NULL: does not */
     bool is_closing;
     uv_write_t write;
     char *answer;
@@ -43,6 +45,7 @@ struct control {
     bool has_listener;
     struct visitor *visitors;
     size_t count;
+    size_t tail_count;
 };
 
 struct control *control_new(const struct settings_limits *limits,
@@ -120,6 +123,7 @@ static void on_handle_closed(uv_handle_t *handle)
     if (--visitor->open_handles > 0)
         return;
     free(visitor->answer);
+    tail_free(&visitor->tail);
     free(visitor);
 }
 
@@ -135,6 +139,7 @@ static void visitor_close(struct visitor *visitor)
         at = &(*at)->next;
     *at = visitor->next;
     visitor->control->count--;
+    visitor->control->tail_count -= visitor->tail != NULL;
     uv_close((uv_handle_t *)&visitor->pipe, on_handle_closed);
     uv_close((uv_handle_t *)&visitor->timer, on_handle_closed);
 }
@@ -189,10 +194,62 @@ static void answer_status(struct visitor *visitor)
     free(w.octets);
 }
 
+static void on_tail_failed(void *arg)
+{
+    visitor_close(arg);
+}
+
+/* Who watches stays; one place is always left for who asks or reloads. */
+static void start_tail(struct visitor *visitor)
+{
+    static const char ready[] = "{\"ok\":true}\n";
+    static const char full[] =
+        "{\"ok\":false,\"errors\":[\"too many watch already: see "
+        "limits.control_connections\"]}";
+    struct control *control = visitor->control;
+
+    if (control->tail_count + 1 >= control->limits->control_connections) {
+        answer(visitor, full, sizeof(full) - 1);
+        return;
+    }
+    visitor->tail = tail_new((uv_stream_t *)&visitor->pipe, on_tail_failed, visitor);
+    if (visitor->tail == NULL) {
+        visitor_close(visitor);
+        return;
+    }
+    control->tail_count++;
+    (void)uv_timer_stop(&visitor->timer);
+    tail_line(visitor->tail, ready, sizeof(ready) - 1);
+    tail_flush(visitor->tail);
+}
+
+void control_tail(struct control *control, const uint8_t *line, size_t len)
+{
+    if (control->tail_count == 0)
+        return;
+    for (struct visitor *visitor = control->visitors; visitor != NULL;
+         visitor = visitor->next)
+        if (visitor->tail != NULL)
+            tail_line(visitor->tail, line, len);
+}
+
+void control_flush(struct control *control)
+{
+    struct visitor *next = NULL;
+
+    if (control->tail_count == 0)
+        return;
+    for (struct visitor *visitor = control->visitors; visitor != NULL; visitor = next) {
+        next = visitor->next;
+        if (visitor->tail != NULL)
+            tail_flush(visitor->tail);
+    }
+}
+
 static void serve(struct visitor *visitor, const char *request)
 {
-    static const char unknown[] =
-        "{\"ok\":false,\"errors\":[\"unknown request: say status or reload\"]}";
+    static const char unknown[] = "{\"ok\":false,\"errors\":[\"unknown request: say "
+                                  "status, reload or tail\"]}";
     const struct control_ports *ports = &visitor->control->ports;
 
     if (strcmp(request, "status") == 0) {
@@ -201,6 +258,8 @@ static void serve(struct visitor *visitor, const char *request)
         /* As long as it takes; the peer may leave meanwhile. */
         (void)uv_timer_stop(&visitor->timer);
         visitor->reload = ports->reload(ports->arg);
+    } else if (strcmp(request, "tail") == 0) {
+        start_tail(visitor);
     } else {
         answer(visitor, unknown, sizeof(unknown) - 1);
     }
@@ -235,8 +294,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
     (void)buf;
     if (n == 0 || (n == UV_EOF && visitor->reload != 0))
-        return;                          /* it may have closed its half only */
-    if (n < 0 || visitor->reload != 0) { /* has left, or talks out of turn */
+        return; /* it may have closed its half only */
+    /* Has left, or talks out of turn. */
+    if (n < 0 || visitor->reload != 0 || visitor->tail != NULL) {
         visitor_close(visitor);
         return;
     }

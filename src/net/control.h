@@ -1,5 +1,6 @@
 /*
- * The control socket: one request line, one JSON line back, and that is all. Floor 4.
+ * The control socket: one request line, one JSON line back; only who says `tail` stays
+ * and gets the lines of the audit as they come. Floor 4.
  * Rule O-10.
  *
  * Knows the socket and its peers; what the requests do is the daemon's.
@@ -38,6 +39,10 @@ enum result control_start(struct control *control, uv_loop_t *loop) MUST_CHECK N
 /* Answers all who wait for the reload of that number or an earlier one. */
 void control_reloaded(struct control *control, uint64_t number, const char *answer,
                       size_t len) NONNULL;
+/* A line of the audit, with its newline, for all who watch (`tail`). */
+void control_tail(struct control *control, const uint8_t *line, size_t len) NONNULL;
+/* Sends them what has gathered: once in a turn of the loop. */
+void control_flush(struct control *control) NONNULL;
 /* Closes the handles and removes the socket; free when the loop has run out. */
 void control_close(struct control *control) NONNULL;
 void control_free(struct control **control) NONNULL;

@@ -21,6 +21,7 @@
 #include "net/random.h"
 #include "net/running.h"
 #include "net/upstream.h"
+#include "txn/log.h"
 #include "txn/txn.h"
 
 /* F-5 answers everybody within 2.5 s; then the answers have to leave. */
@@ -97,7 +98,12 @@ static void close_primary(void *arg, enum txn_link link, const char *why)
 
 static enum result write_audit(void *arg, const uint8_t *line, size_t len)
 {
-    return audit_write(((struct daemon *)arg)->audit, line, len);
+    struct daemon *daemon = arg;
+    enum result res = audit_write(daemon->audit, line, len);
+
+    if (res == RES_OK && log_is_news(line, len))
+        control_tail(daemon->control, line, len);
+    return res;
 }
 
 static void sync_audit(void *arg, uint64_t token)
@@ -422,6 +428,7 @@ static void on_prepare(uv_prepare_t *prepare)
 
     listen_tcp_resume(daemon->tcp);
     listen_udp_flush(daemon->udp);
+    control_flush(daemon->control);
     set_wake(daemon);
     if (!daemon->is_listening && !daemon->is_draining && txns_is_warm(daemon->txns))
         start_listening(daemon);

@@ -90,19 +90,30 @@ static bool is_answer_whole(const char *answer, size_t len)
            json_has_word(answer + begin, "ok", "false");
 }
 
-/* Sends the request and reads until the last line or the end. answer holds
- * ANSWER_OCTETS. */
-static int exchange(const char *path, const char *request, char *answer)
+static int send_request(const char *path, const char *request, int *out_fd)
 {
     int fd = connect_to(path);
     if (fd < 0)
         return say_why(path);
-    size_t len = strlen(request), have = 0;
+    size_t len = strlen(request);
     if (send(fd, request, len, MSG_NOSIGNAL) != (ssize_t)len) {
         int code = say_why(path);
         close(fd);
         return code;
     }
+    *out_fd = fd;
+    return TOOL_DONE;
+}
+
+/* Sends the request and reads until the last line or the end. answer holds
+ * ANSWER_OCTETS. */
+static int exchange(const char *path, const char *request, char *answer)
+{
+    int fd = -1;
+    size_t have = 0;
+    int code = send_request(path, request, &fd);
+    if (code != TOOL_DONE)
+        return code;
     bool is_whole = false;
     while (!is_whole && have + 1 < ANSWER_OCTETS) {
         ssize_t got = recv(fd, answer + have, ANSWER_OCTETS - 1 - have, 0);
@@ -134,5 +145,18 @@ int control_ask(struct tool *tool, const char *request, char **out_answer)
         *out_answer = answer;
     else
         free(answer);
+    return code;
+}
+
+int control_watch(struct tool *tool, const char *request, int *out_fd)
+{
+    const struct timeval forever = {.tv_sec = 0};
+    int code = TOOL_DONE;
+    const char *path = control_path(tool, &code);
+    if (path == NULL)
+        return code;
+    code = send_request(path, request, out_fd);
+    if (code == TOOL_DONE)
+        (void)setsockopt(*out_fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof forever);
     return code;
 }

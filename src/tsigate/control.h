@@ -15,5 +15,9 @@
  */
 int control_ask(struct tool *tool, const char *request,
                 char **out_answer) MUST_CHECK NONNULL;
+/* The same, for an answer that has no end: *out_fd is where to read it, for as long as
+ * that takes. */
+int control_watch(struct tool *tool, const char *request,
+                  int *out_fd) MUST_CHECK NONNULL;
 
 #endif

@@ -8,15 +8,20 @@
 
 #include "base/limits.h"
 
-enum result lines_open(struct lines *lines, const char *path)
+enum result lines_of(struct lines *lines, int fd, const char *name)
 {
-    *lines = (struct lines){.path = path, .fd = STDIN_FILENO};
-    if (strcmp(path, "-") != 0)
-        lines->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (lines->fd < 0)
+    *lines = (struct lines){.path = name, .fd = fd};
+    if (fd < 0)
         return RES_EIO;
     lines->octets = malloc(LIMIT_AUDIT_LINE_OCTETS);
     return lines->octets != NULL ? RES_OK : RES_EMEM;
+}
+
+enum result lines_open(struct lines *lines, const char *path)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    return lines_of(lines, is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC),
+                    path);
 }
 
 void lines_close(struct lines *lines)

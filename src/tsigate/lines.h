@@ -22,6 +22,8 @@ struct lines {
 
 /* RES_EIO: errno tells; RES_EMEM. */
 enum result lines_open(struct lines *lines, const char *path) MUST_CHECK NONNULL;
+/* Of a descriptor, which lines_close closes; name is for messages. */
+enum result lines_of(struct lines *lines, int fd, const char *name) MUST_CHECK NONNULL;
 /* The next line without its newline; it holds until the next call. RES_ENOTFOUND: there
  * is none; RES_EIO; RES_ERANGE: it is longer than any line of the audit log. */
 enum result lines_next(struct lines *lines, const char **out_line,

@@ -51,6 +51,7 @@ tool_command replay_main;
 tool_command revoke_main;
 tool_command rights_main;
 tool_command status_main;
+tool_command tail_main;
 tool_command test_main;
 tool_command who_can_main;
 

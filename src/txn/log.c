@@ -281,6 +281,17 @@ enum result log_write_line(struct log_chain *chain, const struct log_line *line,
     return log_form_close(chain, &json, start, write_fields(&json, line));
 }
 
+static bool is_event(const uint8_t *line, size_t len, const char *head)
+{
+    return len >= strlen(head) && memcmp(line, head, strlen(head)) == 0;
+}
+
+bool log_is_news(const uint8_t *line, size_t len)
+{
+    return !is_event(line, len, "{\"event\":\"intent\"") &&
+           !is_event(line, len, "{\"event\":\"carried\"");
+}
+
 static size_t change_octets(const struct change *change)
 {
     size_t rdata = change->item.rdata.len <= LIMIT_AUDIT_RDATA_OCTETS

@@ -75,6 +75,9 @@ struct log_line {
  */
 enum result log_write_line(struct log_chain *chain, const struct log_line *line,
                            struct writer *w) MUST_CHECK NONNULL;
+/* Whether a line that was written here tells whoever watches something: not an intent,
+ * whose result will say the same and more, nor what is only carried over. */
+bool log_is_news(const uint8_t *line, size_t len) NONNULL;
 /* Octets that a line of this plan (NULL: none) takes at most: for sizing the writer. */
 size_t log_line_octets(const struct plan *plan);
 

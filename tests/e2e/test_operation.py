@@ -15,7 +15,7 @@ import pytest
 
 import clients
 import wire
-from lab import ACL, SHADOW, STATIC, Lab, accepts, until
+from lab import ACL, BUILD, SHADOW, STATIC, Lab, accepts, until
 
 CHALLENGE = f"_acme-challenge.mx1.{STATIC}"
 TARGET = f"_acme-challenge.mx1.{SHADOW}"
@@ -371,6 +371,31 @@ def test_nobody_to_talk_to(fresh_lab, command):
     done = fresh_lab.make_gateway().tool(command)
     assert done.returncode == 4
     assert done.stderr.strip()
+
+
+def test_tail(running):
+    """Whoever watches sees each decision once, and only what it asked for."""
+    gateway = running.gateway
+    command = [BUILD / "tsigate", "tail", "-c", gateway.conf]
+    watchers = [subprocess.Popen([*command, *words], text=True, stdout=subprocess.PIPE)
+                for words in ([], ["--json"], ["--json", "--verdict", "refused"])]
+    try:
+        head = watchers[0].stdout.readline()
+        assert head.split()[:2] == ["TIME", "HOST"]
+        time.sleep(0.2)  # the others have no first line to wait for
+        assert wire.ask_udp(add(gateway), gateway.port).rcode == "NOERROR"
+        assert wire.ask_udp(add(gateway, OTHER), gateway.port).rcode == "REFUSED"
+        row = watchers[0].stdout.readline().split()
+        assert row[1:6] == ["mx1.duckcorp.org", "permitted", "permitted", "NOERROR", "add"]
+        line = watchers[1].stdout.readline()
+        assert line in gateway.audit.read_text() and '"permitted"' in line
+        assert '"name-not-granted"' in watchers[2].stdout.readline()
+        assert gateway.stop() == 0
+        assert [watcher.wait(5) for watcher in watchers] == [4, 4, 4]
+    finally:
+        for watcher in watchers:
+            watcher.kill()
+            watcher.stdout.close()
 
 
 def test_control_socket_is_private(running):

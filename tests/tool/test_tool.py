@@ -729,7 +729,7 @@ def test_reload_finds_the_daemon_of_a_broken_acl(site):
     assert site.run("reload").returncode == 0
 
 
-@pytest.mark.parametrize("command", ["status", "reload"])
+@pytest.mark.parametrize("command", ["status", "reload", "tail"])
 def test_no_daemon(site, command):
     done = site.run(command)
     assert done.returncode == 4 and "no tsigated is running" in done.stderr

@@ -91,7 +91,7 @@ static int end(void **state)
 }
 
 static const char unknown[] =
-    "{\"ok\":false,\"errors\":[\"unknown request: say status or reload\"]}\n";
+    "{\"ok\":false,\"errors\":[\"unknown request: say status, reload or tail\"]}\n";
 
 static void test_requests(void **state)
 {
@@ -171,6 +171,121 @@ static void test_limit(void **state)
         (void)close(fds[i]);
 }
 
+static const char tail_ready[] = "{\"ok\":true}\n";
+
+static int watch(void)
+{
+    int fd = visit();
+
+    say(fd, "tail\n", 5);
+    return fd;
+}
+
+static void tell(const char *line)
+{
+    control_tail(control, (const uint8_t *)line, strlen(line));
+    control_flush(control);
+}
+
+static void test_tail(void **state)
+{
+    (void)state;
+    limits.control_connections = 3;
+    tell("nobody watches\n");
+    int fds[] = {watch(), watch()};
+    tell("one\n");
+    tell("two\n");
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        char expected[64];
+        (void)snprintf(expected, sizeof(expected), "%sone\ntwo\n", tail_ready);
+        assert_string_equal(hear(fds[i]), expected);
+    }
+    (void)close(fds[0]);
+    turn();
+    tell("three\n");
+    assert_string_equal(hear(fds[1]), "three\n");
+    say(fds[1], "status\n", 7); /* out of turn */
+    assert_string_equal(hear(fds[1]), "");
+    (void)close(fds[1]);
+    turn();
+    tell("nobody again\n");
+}
+
+/* One place is left for who reloads. */
+static void test_tails_leave_a_place(void **state)
+{
+    (void)state;
+    int first = watch(), second = watch();
+    assert_string_equal(hear(first), tail_ready);
+    assert_non_null(strstr(hear(second), "too many watch"));
+    (void)close(second);
+    turn();
+    second = visit();
+    say(second, "status\n", 7);
+    assert_string_equal(hear(second), "{\"ok\":true}\n");
+    (void)close(second);
+    (void)close(first);
+    turn();
+    first = watch(); /* the place of one that has gone is free */
+    assert_string_equal(hear(first), tail_ready);
+    (void)close(first);
+}
+
+/* Reads all that comes; adds up the lines that came and those that were left out. */
+static void count_lines(int fd, uint64_t *out_came, uint64_t *out_left_out)
+{
+    static char heard[1024 * 1024];
+    size_t len = 0;
+
+    for (int idle = 0; idle < 3;) {
+        turn();
+        ssize_t n = recv(fd, heard + len, sizeof(heard) - 1 - len, 0);
+        idle = n > 0 ? 0 : idle + 1;
+        len += n > 0 ? (size_t)n : 0;
+    }
+    heard[len] = '\0';
+    assert_int_equal(heard[len - 1], '\n');
+    *out_came = *out_left_out = 0;
+    for (char *line = heard; *line != '\0'; line = strchr(line, '\n') + 1) {
+        static const char notice[] = "{\"event\":\"left-out\",\"lines\":";
+        if (strncmp(line, notice, strlen(notice)) == 0)
+            *out_left_out += strtoull(line + strlen(notice), NULL, 10);
+        else
+            (*out_came)++;
+    }
+}
+
+/* A reader who does not read costs a bounded buffer, and learns what it has missed. */
+static void test_tail_that_does_not_read(void **state)
+{
+    char line[1001];
+    uint64_t came = 0, left_out = 0;
+    const uint64_t sent = 3000;
+
+    (void)state;
+    limits.control_connections = 3;
+    memset(line, 'x', sizeof(line) - 1);
+    memcpy(line, "{\"event\":\"result\"", 17);
+    line[sizeof(line) - 2] = '\n';
+    line[sizeof(line) - 1] = '\0';
+    int slow = watch(), quick = watch();
+    assert_string_equal(hear(quick), tail_ready);
+    for (uint64_t i = 0; i < sent; i++) {
+        tell(line);
+        if (i < 1500) {
+            char octets[2048];
+            turn();
+            assert_int_equal(recv(quick, octets, sizeof(octets), 0), 1000);
+        }
+    }
+    count_lines(slow, &came, &left_out);
+    assert_true(left_out > 0);
+    assert_true(came > 200);
+    assert_int_equal(came + left_out, sent + 1); /* and the greeting */
+    (void)close(slow);
+    (void)close(quick);
+}
+
 static void test_socket_is_private(void **state)
 {
     struct stat status;
@@ -248,6 +363,9 @@ int main(void)
         TEST(test_reload_is_answered_when_it_is_over),
         TEST(test_who_left_needs_no_answer),
         TEST(test_limit),
+        TEST(test_tail),
+        TEST(test_tails_leave_a_place),
+        TEST(test_tail_that_does_not_read),
         TEST(test_socket_is_private),
         TEST(test_a_living_one_stays),
         cmocka_unit_test(test_a_dead_one_is_replaced),
