@@ -420,6 +420,8 @@ class Gateway(Program):
         for key in [gateway_key, *self.keys.values()]:
             key.write(folder / "keys" / f"{key.name}.key")
         self.acl.write_text(acl)
+        # A copy: another user than root may have no way into the source tree.
+        shutil.copy(SOURCE / "acl" / "profiles.acl", folder)
         self.write_conf()
         super().__init__(folder, "gateway", [BUILD / "tsigated", "-c", self.conf])
 
@@ -441,7 +443,7 @@ zones = ( {{ name = "{STATIC}"; }}, {zones} );
 shadows = ( {{ of = "{STATIC}"; at = "{SHADOW}"; }} );
 audit = {{ file = "{folder}/audit.jsonl"; sync = true; }};
 control = "{folder}/control.sock";
-profiles = "{SOURCE}/acl/profiles.acl";
+profiles = "profiles.acl";
 {self.settings}
 """)
 
