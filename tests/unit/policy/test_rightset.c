@@ -400,33 +400,86 @@ static void check_silence(const struct made *old, const struct made *new,
     }
 }
 
-static void test_random_pairs(void **state)
+static void test_pair(const struct made *old, const struct made *new, unsigned round,
+                      unsigned *silent)
 {
     static char old_text[8192], new_text[8192], texts[20000];
+    struct pair pair;
+
+    write_made(old, old_text, sizeof(old_text));
+    write_made(new, new_text, sizeof(new_text));
+    (void)snprintf(texts, sizeof(texts), "round %u\n%s\n----\n%s", round, old_text,
+                   new_text);
+    pair_open(&pair, old_text, new_text);
+    check_witnesses(&pair, old, new, texts);
+    *silent += pair.changes.count == 0;
+    if (pair.changes.count == 0)
+        check_silence(old, new, texts);
+    pair_close(&pair);
+}
+
+static void test_random_pairs(void **state)
+{
     unsigned silent = 0;
 
     (void)state;
     for (unsigned round = 0; round < PAIRS; round++) {
         struct made old = {.count = 0}, new;
-        struct pair pair;
         seed = round + 1;
         for (unsigned left = 1 + roll(GRANTS_MAX - 1); left > 0; left--)
             old.grants[old.count++] = make_good_grant();
         new = old;
         for (unsigned left = 1 + roll(3); left > 0; left--)
             edit(&new);
-        write_made(&old, old_text, sizeof(old_text));
-        write_made(&new, new_text, sizeof(new_text));
-        (void)snprintf(texts, sizeof(texts), "round %u\n%s\n----\n%s", round, old_text,
-                       new_text);
-        pair_open(&pair, old_text, new_text);
-        check_witnesses(&pair, &old, &new, texts);
-        silent += pair.changes.count == 0;
-        if (pair.changes.count == 0)
-            check_silence(&old, &new, texts);
-        pair_close(&pair);
+        test_pair(&old, &new, round, &silent);
     }
     assert_in_range(silent, PAIRS / 20, PAIRS / 2); /* or this tests one half only */
+}
+
+/* ---- random pairs: patterns that meet, in another order ---- */
+
+static struct made_grant make_crossing_grant(void)
+{
+    static const char *const labels[] = {"*", "*", "p", "q"};
+    struct made_grant grant = {
+        .host = 1,
+        .profile = roll(2), /* {name} and p.{name} */
+        .ttl_min = roll(4) * 10,
+    };
+    bool is_subtree = roll(4) == 0;
+
+    if (is_subtree)
+        append(&grant.name, "**");
+    for (unsigned left = 1 + roll(2); left > 0; left--) {
+        const char *label = labels[roll(COUNT_OF(labels))];
+        bool is_late_star = is_subtree && label[0] == '*' && has_plain(&grant.name);
+        append(&grant.name, is_late_star ? "q" : label);
+    }
+    append(&grant.name, "dyn");
+    grant.ttl_max = grant.ttl_min;
+    return grant;
+}
+
+static void test_random_orders(void **state)
+{
+    unsigned silent = 0;
+
+    (void)state;
+    for (unsigned round = 0; round < PAIRS; round++) {
+        struct made old = {.count = 2 + (int)(round % 4)}, new;
+        seed = round + 1;
+        for (int i = 0; i < old.count; i++)
+            old.grants[i] = make_crossing_grant();
+        new = old;
+        for (int i = old.count - 1; i > 0; i--) {
+            int other = (int)roll((unsigned)i + 1);
+            struct made_grant kept = new.grants[i];
+            new.grants[i] = new.grants[other];
+            new.grants[other] = kept;
+        }
+        test_pair(&old, &new, round, &silent);
+    }
+    assert_in_range(silent, PAIRS / 4, PAIRS * 3 / 4);
 }
 
 /* ---- random lists of adds: every question there is ---- */
@@ -579,8 +632,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_changes),   cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_random_pairs), cmocka_unit_test(test_random_lists),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_random_pairs), cmocka_unit_test(test_random_orders),
+        cmocka_unit_test(test_random_lists), cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
