@@ -36,6 +36,8 @@ static const struct row rows[] = {
     {"alias-needless", "remove the line"},
     {"alias-original-not-static",
      "alias a name of a static zone, or add its zone to tsigate.conf"},
+    {"alias-takes-target",
+     "choose another target, or leave the name out of the pattern"},
     {"alias-target-not-dynamic", "choose a target in a zone with `dynamic = true`"},
     {"alias-target-twice", "give each alias a target of its own"},
     {"alias-twice", "keep one of the two aliases"},

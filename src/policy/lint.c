@@ -10,7 +10,8 @@ struct linter {
     const struct keyring *keyring;
     int64_t now_s;
     struct diags *diags;
-    struct arena scratch;              /* the right in hand */
+    struct arena
+        scratch; /* the right in hand; the patterns while aliases are looked at */
     const struct acl_host *crowd_told; /* the last told to have too many rights */
 };
 
@@ -179,22 +180,94 @@ static enum result lint_grants(struct linter *l)
 
 /* ---- aliases ---- */
 
-static void lint_aliases(struct linter *l)
+static void lint_need(struct linter *l, const struct acl_alias *alias)
 {
     char text[NAME_TEXT_OCTETS];
     struct name_buf bound;
+    const struct shadow *shadow = zones_shadow_of(l->acl->zones, alias->original);
 
-    for (const struct acl_alias *alias = l->acl->source->aliases; alias != NULL;
-         alias = alias->next) {
-        const struct shadow *shadow = zones_shadow_of(l->acl->zones, alias->original);
-        if (shadow != NULL &&
-            name_replace_suffix(alias->original, shadow->of, shadow->at, &bound) ==
-                RES_OK &&
-            name_equal(name_of(&bound), alias->target))
-            diags_warn(l->diags, alias->place, "alias-needless",
-                       "%s is written there without an alias, by the shadow",
-                       name_to_text(alias->original, text));
+    if (shadow != NULL &&
+        name_replace_suffix(alias->original, shadow->of, shadow->at, &bound) ==
+            RES_OK &&
+        name_equal(name_of(&bound), alias->target))
+        diags_warn(l->diags, alias->place, "alias-needless",
+                   "%s is written there without an alias, by the shadow",
+                   name_to_text(alias->original, text));
+}
+
+/* The patterns of all hosts; of every-host's, which most hosts have alike, each once.
+ */
+static enum result index_patterns(const struct acl *acl, struct region_index *out)
+{
+    const struct acl_right *last = NULL;
+    enum result res = RES_OK;
+
+    for (size_t i = 0; i < acl->right_count && res == RES_OK; i++) {
+        const struct acl_right *right = acl->rights[i];
+        const struct region region = region_of(right);
+        if (right->stars == 0 || (last != NULL && is_twin(last, right)))
+            continue;
+        last = right;
+        res = region_index_add(out, &region, i);
     }
+    return res;
+}
+
+/* NULL: no pattern reaches the name. */
+static const struct acl_right *find_pattern(const struct acl *acl,
+                                            const struct region_index *patterns,
+                                            struct name name)
+{
+    for (struct name tail = name; !name_is_root(tail);) {
+        tail = name_parent(tail);
+        const struct region_entry *entry = region_index_at(patterns, tail);
+        for (; entry != NULL; entry = entry->next) {
+            if (acl_right_matches(acl, acl->rights[entry->tag], name))
+                return acl->rights[entry->tag];
+        }
+    }
+    return NULL;
+}
+
+/* A name whose target an alias has taken, and that a pattern seems to grant. A grant of
+ * its own has been told (dead-grant). */
+static void lint_target(struct linter *l, const struct region_index *patterns,
+                        const struct acl_alias *alias)
+{
+    char text[NAME_TEXT_OCTETS];
+    struct name_buf inverse;
+    const struct shadow *shadow = zones_shadow_at(l->acl->zones, alias->target);
+
+    if (shadow == NULL ||
+        name_replace_suffix(alias->target, shadow->at, shadow->of, &inverse) !=
+            RES_OK ||
+        name_equal(name_of(&inverse), alias->original))
+        return;
+    const struct acl_right *right = find_pattern(l->acl, patterns, name_of(&inverse));
+    if (right != NULL)
+        diags_warn(l->diags, alias->target_place, "alias-takes-target",
+                   "this is where %s would be written, which the pattern of %s:%u "
+                   "grants: it cannot be written now",
+                   name_to_text(name_of(&inverse), text), right->grant->place.file,
+                   right->grant->place.line);
+}
+
+static enum result lint_aliases(struct linter *l)
+{
+    struct region_index patterns;
+    const struct acl_alias *alias = l->acl->source->aliases;
+
+    if (alias == NULL)
+        return RES_OK;
+    arena_reset(&l->scratch);
+    region_index_init(&patterns, &l->scratch);
+    enum result res = index_patterns(l->acl, &patterns);
+    for (; alias != NULL && res == RES_OK; alias = alias->next) {
+        lint_need(l, alias);
+        lint_target(l, &patterns, alias);
+    }
+    region_index_fini(&patterns);
+    return res;
 }
 
 /* ---- keys and time ---- */
@@ -258,8 +331,9 @@ enum result lint_acl(const struct acl *acl, const struct keyring *keyring,
     arena_init(&l.scratch, SCRATCH_CHUNK_OCTETS, 0);
     for (size_t i = 0; i < acl->source->host_count; i++)
         lint_keys(&l, acl->source->hosts[i]);
-    lint_aliases(&l);
-    enum result res = lint_grants(&l);
+    enum result res = lint_aliases(&l);
+    if (res == RES_OK)
+        res = lint_grants(&l);
     arena_fini(&l.scratch);
     return res;
 }

@@ -16,8 +16,9 @@
 #define LINT_KEY_SOON_S (INT64_C(30) * 24 * 60 * 60)
 
 /*
- * Warnings `grant-shadowed`, `rights-too-many`, `alias-needless`, `key-expired`,
- * `key-expires-soon`, `host-without-key`. RES_EMEM.
+ * Warnings `grant-shadowed`, `rights-too-many`, `alias-needless`,
+ * `alias-takes-target`, `key-expired`, `key-expires-soon`, `host-without-key`.
+ * RES_EMEM.
  */
 enum result lint_acl(const struct acl *acl, const struct keyring *keyring,
                      int64_t now_s, struct diags *diags) MUST_CHECK NONNULL;

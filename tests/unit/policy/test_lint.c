@@ -110,6 +110,29 @@ static const struct lint_case cases[] = {
     {"an alias to another place in the shadow", "alias a.corp b.s.corp\n", {0}, 0},
     {"an alias out of the shadow", "alias a.corp a.dyn\n", {0}, 0},
 
+    {"the target of a name that a pattern grants",
+     "host h\n acme *.b.corp broad\nalias a.corp _acme-challenge.x.b.s.corp\n",
+     {"alias-takes-target"},
+     3},
+    {"the target of a name that every host's pattern grants",
+     "every-host\n acme **.corp broad\nhost h\nhost i\n"
+     "alias a.corp _acme-challenge.x.b.s.corp\n",
+     {"alias-takes-target"},
+     5},
+    {"the target of a name beside the pattern",
+     "host h\n acme *.b.corp broad\nalias a.corp _acme-challenge.x.c.s.corp\n",
+     {0},
+     0},
+    {"the target of a name of its own: dead-grant",
+     "host h\n acme x.b.corp\nalias a.corp _acme-challenge.x.b.s.corp\n",
+     {0},
+     0},
+    {"the alias's own name in the pattern",
+     "host h\n acme *.b.corp broad\n"
+     "alias _acme-challenge.x.b.corp _acme-challenge.x.b.s.corp\n",
+     {"alias-needless"},
+     3},
+
     /* keys; the host's only one unless there are two */
     {"no end", "host h\n key k\n acme a.corp\n", {0}, 0},
     {"expired",
