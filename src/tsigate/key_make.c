@@ -18,12 +18,17 @@
 
 /* ---- what it will be ---- */
 
+#define PLAIN_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_"
+
 /* Such a name stands in files, paths and commands as it is. */
 static bool is_plain(const char *text)
 {
-    return text[0] != '\0' &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-_"
-                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(text);
+    return text[0] != '\0' && strspn(text, PLAIN_CHARS) == strlen(text);
+}
+
+static bool is_plain_path(const char *text)
+{
+    return text[0] != '\0' && strspn(text, PLAIN_CHARS "/") == strlen(text);
 }
 
 static int plan_names(struct tool *tool, const char *host, const char *key,
@@ -124,13 +129,24 @@ static int plan_server(struct tool *tool, const struct key_request *request,
     return TOOL_DONE;
 }
 
+/* From the root on, so that one file has one spelling; links stay links. */
+static const char *absolute(struct tool *tool, const char *path)
+{
+    char *here = get_current_dir_name();
+    const char *base = here != NULL ? arena_printf(&tool->arena, "%s/", here) : NULL;
+    free(here);
+    return base != NULL ? file_path_from(base, path, &tool->arena) : NULL;
+}
+
 bool key_path_is_read(struct tool *tool, const char *path)
 {
     const struct settings *settings = &tool->snapshot->settings;
-    for (size_t i = 0; i < settings->key_count; i++) {
+    const char *whole = absolute(tool, path);
+    for (size_t i = 0; whole != NULL && i < settings->key_count; i++) {
         const char *pattern =
             file_path_from(settings->file, settings->keys[i].text, &tool->arena);
-        if (pattern != NULL && fnmatch(pattern, path, FNM_PATHNAME | FNM_PERIOD) == 0)
+        pattern = pattern != NULL ? absolute(tool, pattern) : NULL;
+        if (pattern != NULL && fnmatch(pattern, whole, FNM_PATHNAME | FNM_PERIOD) == 0)
             return true;
     }
     return false;
@@ -276,6 +292,28 @@ static const char *spell(struct tool *tool, enum hmac_algorithm algorithm,
     return text;
 }
 
+/* As a shell takes it for one word. */
+static const char *shell_word(struct tool *tool, const char *text)
+{
+    if (is_plain_path(text))
+        return text;
+    size_t len = 0;
+    char *quoted = arena_alloc(&tool->arena, 4 * strlen(text) + sizeof "''");
+    if (quoted == NULL)
+        return "?";
+    quoted[len++] = '\'';
+    for (; *text != '\0'; text++) {
+        if (*text == '\'') {
+            memcpy(quoted + len, "'\\'", 3); /* out of the quotes and in again */
+            len += 3;
+        }
+        quoted[len++] = *text;
+    }
+    quoted[len++] = '\'';
+    quoted[len] = '\0';
+    return quoted;
+}
+
 #define WORDS 12
 
 /* A word without text has not been filled in: NULL stands for the secret. */
@@ -323,7 +361,7 @@ static struct words words_of(struct tool *tool, const struct key_plan *plan,
     add_word(&words, "port", arena_printf(arena, "%u", plan->server.port));
     add_word(&words, "endpoint",
              arena_string(arena, addr_format_port(&plan->server, text)));
-    add_word(&words, "place", place_of(tool, plan));
+    add_word(&words, "place", shell_word(tool, place_of(tool, plan)));
     return words;
 }
 
@@ -400,9 +438,10 @@ void key_plan_fini(struct key_plan *plan)
 const char *key_command(struct tool *tool, const char *verb, const char *words)
 {
     bool is_default = strcmp(tool->conf_file, SYSCONFDIR "/tsigate.conf") == 0;
-    const char *text = arena_printf(
-        &tool->arena, "tsigate %s%s%s%s%s", verb, is_default ? "" : " -c ",
-        is_default ? "" : tool->conf_file, words[0] != '\0' ? " " : "", words);
+    const char *text =
+        arena_printf(&tool->arena, "tsigate %s%s%s%s%s", verb, is_default ? "" : " -c ",
+                     is_default ? "" : shell_word(tool, tool->conf_file),
+                     words[0] != '\0' ? " " : "", words);
     return text != NULL ? text : "tsigate";
 }
 
@@ -418,7 +457,7 @@ static int print_template(const char *template, const struct words *words)
 static int print_secret(struct tool *tool, const struct key_plan *plan)
 {
     struct words words = secret_words(tool, plan, client_spelling(plan));
-    printf("(umask 077 && cat >%s) <<'END'\n", place_of(tool, plan));
+    printf("install -m 0600 /dev/stdin %s <<'END'\n", place_of(tool, plan));
     int code = print_template(client_template(plan), &words);
     puts("END");
     return code;
@@ -439,9 +478,9 @@ static int print_host_steps(struct tool *tool, const struct key_plan *plan)
     bool is_local = client != NULL && client->is_local;
     if (!is_local && !plan->shows_secret) {
         puts("\n# To the host, by a way on which nobody reads along:");
-        print_copy(plan->host_text, from, place_of(tool, plan));
+        print_copy(plan->host_text, shell_word(tool, from), place_of(tool, plan));
         if (plan->client_file != NULL)
-            printf("rm %s\n", plan->client_file);
+            printf("rm %s\n", shell_word(tool, plan->client_file));
     }
     if (client == NULL && !plan->shows_secret)
         return TOOL_DONE;

@@ -81,6 +81,26 @@ def test_update_client(gateway, made, client, algorithm):
     assert changes_of(gateway, key.key) == ADDED_AND_DELETED
 
 
+@pytest.mark.parametrize("client", ["nsupdate", "knsupdate"])
+def test_shown_secret(gateway, tmp_path, client):
+    """The script itself holds the file: nothing is to be copied."""
+    acl = gateway.acl.read_text()
+    key = f"shown-{client}.{STATIC}"
+    gateway.acl.write_text(acl + f"\nhost {HOST}\n    key {key}\n")
+    made = gateway.tool("key", "new", HOST, "--name", key, "--for", client,
+                        "--show-secret")
+    assert made.returncode == 0 and gateway.tool("reload").returncode == 0
+    script = made.stdout.split(f"\n# On {HOST}:\n")[1]
+    done = clients.run(["sh", "-e"], script.replace("/etc/tsigate", str(tmp_path)))
+    assert done.returncode == 0, done.stdout
+    assert changes_of(gateway, key) == ADDED_AND_DELETED
+    (file,) = tmp_path.glob(f"{key}.*")
+    assert file.stat().st_mode & 0o777 == 0o600
+    gateway.acl.write_text(acl)
+    (gateway.conf.parent / "keys" / f"{key}.key").unlink()
+    assert gateway.tool("reload").returncode == 0
+
+
 def test_update_client_without_the_grant(gateway, made):
     """The near miss: the same script for a name that the host may not change."""
     key = made("nsupdate")

@@ -9,6 +9,7 @@ import os
 import pathlib
 import pty
 import re
+import shlex
 import socket
 import subprocess
 import threading
@@ -143,6 +144,29 @@ def test_new_where_no_pattern_names_files(site):
     done = site.run("key", "new", NEW, "--file", site.folder / "mine")
     assert done.returncode == 0 and "no pattern of `keys`" in done.stderr
     assert (site.folder / "mine").exists()
+
+
+def test_new_in_another_spelling_of_the_folder(site):
+    command = [TSIGATE, "key", "new", NEW, "-c", "tsigate.conf", "--file", "./mine.key"]
+    done = subprocess.run([pathlib.Path(TSIGATE).resolve(), *command[1:]], text=True,
+                          capture_output=True, timeout=20, cwd=site.folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = site.run("key", "new", f"b.{NEW}", "--file", site.folder / "b.key")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_odd_paths_are_quoted(site):
+    odd = site.folder / "it's an odd $folder"
+    odd.mkdir()
+    conf = odd / "tsigate.conf"
+    conf.write_text(site.conf.read_text().replace('"*.', '"../*.'))
+    done = subprocess.run([TSIGATE, "key", "new", NEW, "-c", conf, "--for", "certbot",
+                           "--client-file", odd / "mx9.ini"], text=True,
+                          capture_output=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    words = [shlex.split(line) for line in done.stdout.splitlines() if line[:1] != "#"]
+    assert ["tsigate", "reload", "-c", str(conf)] in words
+    assert ["rm", str(odd / "mx9.ini")] in words
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
