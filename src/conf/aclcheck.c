@@ -229,12 +229,11 @@ static bool is_count_right(const struct check_row *row, size_t count)
 
 static enum result unknown_check(struct acl_parser *parser, const struct acl_word *word)
 {
-    struct acl_guess guess = {NULL, 3};
+    struct guess guess = guess_of(word->text);
     for (size_t i = 0; i < ROWS; i++)
-        acl_guess_add(&guess, word, rows[i].name);
-    const char *hint = guess.text != NULL ? "; did you mean " : "";
+        guess_add(&guess, rows[i].name);
     diags_error(parser->diags, word->place, "acl-check", "`%s`: no such check%s%s",
-                word->text, hint, guess.text != NULL ? guess.text : "");
+                word->text, guess_lead(&guess), guess_text(&guess));
     return RES_EFORMAT;
 }
 

@@ -196,15 +196,14 @@ static enum result parse_from(struct acl_parser *parser, const struct acl_line *
 static enum result unknown_profile(struct acl_parser *parser,
                                    const struct acl_word *word)
 {
-    struct acl_guess guess = {NULL, 3};
+    struct guess guess = guess_of(word->text);
     const struct acl_profile *profile = NULL;
     size_t cursor = 0;
     while ((profile = map_next(&parser->source->profile_by_name, &cursor)) != NULL)
-        acl_guess_add(&guess, word, profile->name);
+        guess_add(&guess, profile->name);
     diags_error(parser->diags, word->place, "acl-profile",
                 "`%s`: no such profile; one is defined before it is used%s%s",
-                word->text, guess.text != NULL ? "; did you mean " : "",
-                guess.text != NULL ? guess.text : "");
+                word->text, guess_lead(&guess), guess_text(&guess));
     return RES_EFORMAT;
 }
 
@@ -319,22 +318,21 @@ static enum result unknown_statement(struct acl_parser *parser,
                                      const struct acl_line *line)
 {
     const struct acl_word *word = &line->words[0];
-    struct acl_guess guess = {NULL, 3};
+    struct guess guess = guess_of(word->text);
     for (size_t i = 0; i < STATEMENTS; i++)
-        acl_guess_add(&guess, word, statements[i].name);
+        guess_add(&guess, statements[i].name);
     if (parser->block == ACL_BLOCK_PROFILE) {
-        acl_profile_guess(&guess, word);
+        acl_profile_guess(&guess);
         acl_profile_lose_line(parser);
     } else {
         const struct acl_profile *profile = NULL;
         size_t cursor = 0;
         while ((profile = map_next(&parser->source->profile_by_name, &cursor)) != NULL)
-            acl_guess_add(&guess, word, profile->name);
+            guess_add(&guess, profile->name);
     }
     diags_error(parser->diags, word->place, "acl-unknown-statement",
                 "`%s`: no statement, and no profile that is defined before here%s%s",
-                word->text, guess.text != NULL ? "; did you mean " : "",
-                guess.text != NULL ? guess.text : "");
+                word->text, guess_lead(&guess), guess_text(&guess));
     const struct statement *meant =
         guess.text != NULL ? statement_named(guess.text) : NULL;
     enum result result = RES_OK;

@@ -7,6 +7,7 @@
 #ifndef TSIGATE_CONF_ACLPARSE_H
 #define TSIGATE_CONF_ACLPARSE_H
 
+#include "base/guess.h"
 #include "conf/aclfile.h"
 
 /* ---- lines and words: acllex.c ---- */
@@ -83,14 +84,6 @@ enum result acllex_split_part(struct acl_parser *parser, const struct acl_word *
                               size_t from, struct acl_line *out) MUST_CHECK NONNULL;
 
 bool acl_word_is(const struct acl_word *word, const char *text) MUST_CHECK NONNULL;
-/* Of the candidates so far and candidate the one nearer to word, within two edits. Best
- * starts with distance 3 and text NULL. */
-struct acl_guess {
-    const char *text;
-    unsigned distance;
-};
-void acl_guess_add(struct acl_guess *best, const struct acl_word *word,
-                   const char *candidate) NONNULL;
 
 /* ---- names: acltemplate.c ---- */
 
@@ -154,7 +147,7 @@ void acl_regexes_free(struct acl_regex *regexes);
 enum result acl_profile_open(struct acl_parser *parser,
                              const struct acl_line *line) MUST_CHECK NONNULL;
 bool acl_profile_has_statement(const struct acl_word *word) MUST_CHECK NONNULL;
-void acl_profile_guess(struct acl_guess *best, const struct acl_word *word) NONNULL;
+void acl_profile_guess(struct guess *guess) NONNULL;
 /* A statement of the block, one that acl_profile_has_statement. */
 enum result acl_profile_statement(struct acl_parser *parser,
                                   const struct acl_line *line) MUST_CHECK NONNULL;

@@ -170,10 +170,10 @@ bool acl_profile_has_statement(const struct acl_word *word)
     return statement_of(word) < STATEMENTS;
 }
 
-void acl_profile_guess(struct acl_guess *best, const struct acl_word *word)
+void acl_profile_guess(struct guess *guess)
 {
     for (size_t i = 0; i < STATEMENTS; i++)
-        acl_guess_add(best, word, statements[i].name);
+        guess_add(guess, statements[i].name);
 }
 
 /* Once in a profile, with the right number of words. */

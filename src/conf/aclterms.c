@@ -57,14 +57,13 @@ enum result acl_max_records_parse(struct acl_parser *parser,
 
 static enum result bad_operation(struct acl_parser *parser, const struct acl_word *word)
 {
-    struct acl_guess guess = {NULL, 3};
+    struct guess guess = guess_of(word->text);
     for (int op = UPDATE_UNDECIDED + 1; op < UPDATE_OPS; op++)
-        acl_guess_add(&guess, word, update_op_name((enum update_op)op));
+        guess_add(&guess, update_op_name((enum update_op)op));
     diags_error(parser->diags, word->place, "acl-may",
                 "`%s`: no operation; there are add, delete, delete-rrset, delete-name, "
                 "prereq and prereq-any%s%s",
-                word->text, guess.text != NULL ? "; did you mean " : "",
-                guess.text != NULL ? guess.text : "");
+                word->text, guess_lead(&guess), guess_text(&guess));
     return RES_EFORMAT;
 }
 
@@ -206,12 +205,11 @@ static enum result unknown_option(struct acl_parser *parser,
     struct acl_word name;
     if (acllex_part(parser, word, 0, len + (word->text[len] == '='), &name) != RES_OK)
         return RES_EMEM;
-    struct acl_guess guess = {NULL, 3};
+    struct guess guess = guess_of(name.text);
     for (size_t i = 0; i < OPTIONS; i++)
-        acl_guess_add(&guess, &name, options[i].name);
+        guess_add(&guess, options[i].name);
     diags_error(parser->diags, word->place, "acl-option", "`%s`: no such option%s%s",
-                name.text, guess.text != NULL ? "; did you mean " : "",
-                guess.text != NULL ? guess.text : "");
+                name.text, guess_lead(&guess), guess_text(&guess));
     return RES_EFORMAT;
 }
 

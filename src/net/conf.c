@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "base/buf.h"
+#include "base/guess.h"
 #include "conf/file.h"
 #include "dns/name.h"
 #include "net/conf_check.h"
@@ -325,49 +326,21 @@ static void refuse_later(struct reading *reading, const config_setting_t *settin
 
 /* ---- groups and lists ---- */
 
-/* How many letters have to be changed, put in or taken out to get from a to b. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[64];
-    size_t b_len = strlen(b);
-
-    if (b_len >= sizeof(row) / sizeof(row[0]))
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < b_len; j++) {
-            size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-            size_t shorter = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
-            diagonal = row[j + 1];
-            row[j + 1] = changed < shorter ? changed : shorter;
-        }
-    }
-    return row[b_len];
-}
-
 static void unknown_setting(struct reading *reading, const config_setting_t *setting,
                             const struct rule *rules)
 {
-    const char *name = config_setting_name(setting);
-    const char *nearest = NULL;
-    size_t least = strlen(name) < 5 ? 2 : 4; /* below which a word looks alike */
+    struct guess guess = guess_of(config_setting_name(setting));
     char path[PATH_TEXT_OCTETS];
 
     for (const struct rule *rule = rules; rule->name != NULL; rule++) {
-        size_t changes = distance(name, rule->name);
-        if (rule->kind == KIND_LATER || changes >= least)
-            continue;
-        least = changes;
-        nearest = rule->name;
+        if (rule->kind != KIND_LATER)
+            guess_add(&guess, rule->name);
     }
     diags_error(reading->diags, place_of(reading, setting), "unknown-setting",
-                nearest == NULL ? "unknown setting '%s'%s%s"
-                                : "unknown setting '%s': did you mean '%s'%s",
-                path_of(setting, path), nearest == NULL ? "" : nearest,
-                nearest == NULL ? "" : "?");
+                guess.text == NULL ? "unknown setting '%s'%s%s"
+                                   : "unknown setting '%s': did you mean '%s'%s",
+                path_of(setting, path), guess_text(&guess),
+                guess.text == NULL ? "" : "?");
 }
 
 static void read_group(struct reading *reading, const config_setting_t *setting,

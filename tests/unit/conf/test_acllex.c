@@ -137,30 +137,6 @@ static void many_words_fit(void **state)
     arena_fini(&arena);
 }
 
-static void guesses_are_near(void **state)
-{
-    static const struct {
-        const char *word, *guess;
-    } cases[] = {
-        {"hots", "host"},    {"hst", "host"},      {"hosts", "host"},
-        {"grnt", "grant"},   {"granted", "grant"}, {"gate", NULL},
-        {"x", NULL},         {"ho", NULL},         {"every_host", "every-host"},
-        {"aliass", "alias"}, {"zzzzzzzzzz", NULL},
-    };
-    static const char *const candidates[] = {"alias", "every-host", "grant", "host"};
-
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct acl_guess guess = {NULL, 3};
-        struct acl_word word = {.text = cases[i].word, .len = strlen(cases[i].word)};
-        for (size_t j = 0; j < COUNT_OF(candidates); j++)
-            acl_guess_add(&guess, &word, candidates[j]);
-        const char *got = guess.text != NULL ? guess.text : "-";
-        if (strcmp(got, cases[i].guess != NULL ? cases[i].guess : "-") != 0)
-            fail_msg("%s: %s", cases[i].word, got);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,7 +144,6 @@ int main(void)
         cmocka_unit_test(nul_is_an_error_everywhere),
         cmocka_unit_test(lines_have_4096_octets),
         cmocka_unit_test(many_words_fit),
-        cmocka_unit_test(guesses_are_near),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
