@@ -60,8 +60,9 @@ int change_open(struct install *install, const struct change *change, const char
     int code = install_open(install, file, false);
     if (code != TOOL_DONE || install->old.snapshot != NULL)
         return code;
+    install_tell_errors(install);
     return tool_fail(TOOL_CONFIG,
-                     "the ACL has errors (see tsigate check): no right of host %s is "
-                     "changed before they are gone",
+                     "these errors come first: no right of host %s is changed before "
+                     "they are gone",
                      change->host_text);
 }

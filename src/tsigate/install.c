@@ -202,7 +202,8 @@ static enum result load_side(struct install *install, struct tool *side,
         .chars = text.chars,
         .len = text.len,
     };
-    const struct tool_wanted wanted = {.with_keys = true, .instead = &instead};
+    const struct tool_wanted wanted = {.with_keys = install->reloads,
+                                       .instead = &instead};
     enum result result = tool_read(side, &wanted);
     *out_listed = instead.path;
     return result;
@@ -232,14 +233,19 @@ static void print_diag(const struct diag *diag)
     fprintf(stderr, "%s\n", diag_format(diag, text, sizeof text));
 }
 
-/* Without a file of the configuration's there is nothing to compare or to reload. */
-static int tell_unlisted(struct install *install)
+void install_tell_errors(const struct install *install)
 {
     for (const struct diag *diag = install->old.diags.first; diag != NULL;
          diag = diag->next) {
         if (diag->severity == SEVERITY_ERROR)
             print_diag(diag);
     }
+}
+
+/* Without a file of the configuration's there is nothing to compare or to reload. */
+static int tell_unlisted(const struct install *install)
+{
+    install_tell_errors(install);
     return tool_fail(TOOL_CONFIG, "%s is none of the ACL files of %s", install->file,
                      install->tool->conf_file);
 }

@@ -555,6 +555,17 @@ def test_revoke_chooses_the_file_with_the_right(tmp_path):
     assert more.read_text() == "grant mx1.example.org acme near.example.org\n"
 
 
+def test_keys_matter_only_where_a_daemon_reloads(desk):
+    """A working copy of the ACL has no keys."""
+    for key in desk.folder.glob("*.key"):
+        key.unlink()
+    done = desk.do("grant", "--yes", "mx1.example.org", "acme", "a.example.org")
+    assert done.returncode == 3 and "gateway" in done.stderr and desk.clean()
+    assert desk.acl.read_text() == ACL
+    done, text = change(desk, "grant", "mx1.example.org", "acme", "a.example.org")
+    assert done.returncode == 0 and "a.example.org" in text
+
+
 # ---- there and back, over made ACLs --------------------------------------------------
 
 def made_acl(rng):
