@@ -30,7 +30,8 @@ struct tcp_conn {
     size_t unsent;      /* octets of replies that the kernel did not take yet */
     bool is_reading;
     bool is_verified; /* a request's MAC verified */
-    bool has_moved;   /* since the deadline was set: a message came, a reply left */
+    bool has_taken;   /* since the deadline was set: a message came whole */
+    bool has_moved;   /* likewise: that, or a reply left */
     bool has_ended;   /* the peer has nothing more to say, but may still listen */
     bool is_closing;
 
@@ -195,11 +196,12 @@ static void conn_settle(struct tcp_conn *conn)
         (void)uv_read_stop((uv_stream_t *)&conn->handle);
     conn->is_reading = wants;
     enum tcp_wait wait = wanted_wait(conn);
-    if (wait != conn->wait || conn->has_moved) {
+    bool is_anew = wait == TCP_WAIT_MESSAGE ? conn->has_taken : conn->has_moved;
+    if (wait != conn->wait || is_anew) {
         leave_wait(conn);
         enter_wait(conn, wait);
     }
-    conn->has_moved = false;
+    conn->has_taken = conn->has_moved = false;
 }
 
 static void open_message(struct tcp_conn *conn, const uint8_t *octets, size_t len)
@@ -209,7 +211,7 @@ static void open_message(struct tcp_conn *conn, const uint8_t *octets, size_t le
 
     /* Counted first: the answer may come during the call. */
     conn->under_way++;
-    conn->has_moved = true;
+    conn->has_taken = conn->has_moved = true;
     struct txn_opened opened =
         txn_open(conn->conns->txns, octets, len, &client, clock_now());
     if (opened.fate == TXN_DROPPED)

@@ -352,6 +352,24 @@ static void test_deadlines(void **state)
     }
 }
 
+/* N-2: the answer to an earlier message buys no time for half a message. */
+static void test_an_answer_buys_no_time(void **state)
+{
+    int fd = connect_from("192.0.2.1");
+
+    (void)state;
+    core.fate = TXN_WAITING;
+    send_frames(fd, 1);
+    send_octets(fd, "\0\24xxxx", 6);
+    int64_t half_us = clock_now().mono_us;
+    (void)usleep(20000); /* since is of the real clock: an answer that is later */
+    answer(core.connection);
+    tcp_conns_expire(&conns, half_us + (int64_t)limits.tcp_message_ms * 1000);
+    assert_int_equal(conns.ended[TCP_END_SLOW], 1);
+    (void)close(fd);
+    turn();
+}
+
 /* CVE-2024-0760's class: the peer asks and does not read. */
 static void test_unread_replies(void **state)
 {
@@ -446,6 +464,7 @@ int main(void)
         TEST(test_room_is_made_of_the_idle),
         TEST(test_deadlines),
         TEST(test_unread_replies),
+        TEST(test_an_answer_buys_no_time),
         TEST(test_slow_reader),
         TEST(test_drain),
         TEST(test_answer_to_nobody),
