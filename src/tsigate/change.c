@@ -58,7 +58,7 @@ int change_read(struct install *install, struct change *out, int argc, char **ar
 int change_open(struct install *install, const struct change *change, const char *file)
 {
     int code = install_open(install, file, false);
-    if (code != TOOL_DONE || install->old.snapshot != NULL)
+    if (code != TOOL_DONE || install->has_old)
         return code;
     install_tell_errors(install);
     return tool_fail(TOOL_CONFIG,

@@ -272,8 +272,7 @@ int install_open(struct install *install, const char *file, bool makes)
     install->listed = arena_string(&install->tool->arena, install->listed);
     if (install->listed == NULL)
         return no_memory();
-    if (result != RES_OK)
-        snapshot_release(&install->old.snapshot);
+    install->has_old = result == RES_OK;
     return TOOL_DONE;
 }
 
@@ -332,7 +331,7 @@ int install_check(struct install *install, struct acledit_text text)
 int install_show(struct install *install, size_t *out_count)
 {
     *out_count = SIZE_MAX;
-    if (install->old.snapshot == NULL) {
+    if (!install->has_old) {
         puts("the ACL has errors as it is: there is nothing to compare with");
         return TOOL_DONE;
     }

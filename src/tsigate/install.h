@@ -45,7 +45,8 @@ struct install {
     bool is_installed;  /* the new text is in the file */
     struct stat stat;   /* of the file before it was read */
     struct file_text before;
-    struct tool old; /* the ACL as it is; without a snapshot where it has errors */
+    struct tool old; /* the ACL as it is; its diagnostics need the snapshot as well */
+    bool has_old;    /* it has no errors, so that its snapshot is of use */
     struct tool new; /* of the last install_check */
 };
 
