@@ -21,7 +21,9 @@
 #define AUDIT_SLACK_S 60
 
 struct audit {
+    char *path;
     int fd;
+    int retired_fd; /* of the file before, while its last sync is under way; -1: none */
     off_t size;     /* where the last whole line ends */
     off_t reserved; /* up to here the disk has room for us */
     bool is_broken; /* the last write failed; said once */
@@ -31,6 +33,7 @@ struct audit {
     bool is_syncing;
     uint64_t syncing; /* the token of the sync under way */
     uint64_t wanted;  /* the newest token asked for */
+    int syncing_fd;
     int sync_errno;
     struct log_scan *past; /* until audit_start */
 };
@@ -120,7 +123,7 @@ static void sync_file(uv_work_t *work)
 {
     struct audit *audit = work->data;
 
-    audit->sync_errno = fdatasync(audit->fd) != 0 ? errno : 0;
+    audit->sync_errno = fdatasync(audit->syncing_fd) != 0 ? errno : 0;
 }
 
 static void start_sync(struct audit *audit);
@@ -131,6 +134,9 @@ static void on_synced(uv_work_t *work, int status)
     bool is_good = status == 0 && audit->sync_errno == 0;
 
     audit->is_syncing = false;
+    if (audit->retired_fd >= 0)
+        (void)close(audit->retired_fd);
+    audit->retired_fd = -1;
     if (!is_good)
         logger_printf(LEVEL_ERROR, "audit log: cannot sync: %s",
                       strerror(audit->sync_errno));
@@ -142,6 +148,7 @@ static void on_synced(uv_work_t *work, int status)
 static void start_sync(struct audit *audit)
 {
     audit->syncing = audit->wanted;
+    audit->syncing_fd = audit->fd;
     audit->is_syncing = true;
     audit->work.data = audit;
     /* Fails for a missing callback only. */
@@ -243,18 +250,18 @@ static enum result open_file(const char *path, int *out_fd, bool *out_is_first_s
 }
 
 /* One writer, or the chain of lines would fork. */
-static enum result take_file(struct audit *audit)
+static enum result take_file(int fd, off_t *out_size)
 {
     struct stat status;
 
-    if (fstat(audit->fd, &status) != 0)
+    if (fstat(fd, &status) != 0)
         return RES_EIO;
     if (!S_ISREG(status.st_mode)) {
         errno = EINVAL;
         return RES_EIO;
     }
-    audit->size = status.st_size;
-    if (flock(audit->fd, LOCK_EX | LOCK_NB) == 0)
+    *out_size = status.st_size;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return RES_OK;
     return errno == EWOULDBLOCK ? RES_EEXISTS : RES_EIO;
 }
@@ -276,9 +283,15 @@ enum result audit_open(const char *path, uint32_t max_fudge_s, struct txn_now no
     *out_journal = (struct txn_journal){.next_seq = 1, .booted_us = clock_booted_us()};
     if (audit == NULL)
         return RES_EMEM;
+    audit->fd = audit->retired_fd = -1;
+    audit->path = strdup(path);
+    if (audit->path == NULL) {
+        audit_close(&audit);
+        return RES_EMEM;
+    }
     enum result res = open_file(path, &audit->fd, &out_journal->is_first_start);
     if (res == RES_OK)
-        res = take_file(audit);
+        res = take_file(audit->fd, &audit->size);
     if (res == RES_OK)
         res = read_back(audit, path, max_fudge_s, now, out_journal);
     if (res == RES_OK && fdatasync(audit->fd) != 0)
@@ -290,6 +303,82 @@ enum result audit_open(const char *path, uint32_t max_fudge_s, struct txn_now no
     }
     *out = audit;
     return RES_OK;
+}
+
+/* ---- rotation ---- */
+
+/* The name of a file that has just been made has to outlive a power failure as well. */
+static enum result sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL   ? strdup(".")
+                   : slash == path ? strdup("/")
+                                   : strndup(path, (size_t)(slash - path));
+    int fd = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    enum result res = fd >= 0 && fsync(fd) == 0 ? RES_OK : RES_EIO;
+
+    if (fd >= 0)
+        (void)close(fd);
+    free(folder);
+    return res;
+}
+
+static bool is_same_file(int a, int b)
+{
+    struct stat of_a, of_b;
+
+    return fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
+/* Whether fd may take the old file's place; NULL: it may. */
+static const char *why_not(const struct audit *audit, int fd)
+{
+    off_t size = 0;
+
+    if (fd < 0)
+        return strerror(errno);
+    if (is_same_file(fd, audit->fd))
+        return "it is the file that is written to: move it away first";
+    if (audit->retired_fd >= 0)
+        return "the last rotation is not over: try again";
+    enum result res = take_file(fd, &size);
+    if (res != RES_OK)
+        return what_failed(res);
+    if (size > 0)
+        return "the file in its place is not empty";
+    if (sync_folder(audit->path) != RES_OK || fdatasync(audit->fd) != 0)
+        return strerror(errno);
+    return NULL;
+}
+
+/* What was written is on disk, and what is still to be synced with it. The pool may be
+ * at it: then the descriptor stays until it is done. */
+static void retire_file(struct audit *audit)
+{
+    if (audit->is_syncing)
+        audit->retired_fd = audit->fd;
+    else
+        (void)close(audit->fd);
+}
+
+const char *audit_rotate(struct audit *audit)
+{
+    bool is_new;
+    int fd = -1;
+
+    (void)open_file(audit->path, &fd, &is_new);
+    const char *why = why_not(audit, fd);
+    if (why != NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return why;
+    }
+    retire_file(audit);
+    audit->fd = fd;
+    audit->size = audit->reserved = 0;
+    audit->is_broken = false;
+    return NULL;
 }
 
 void audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns)
@@ -305,7 +394,10 @@ void audit_close(struct audit **audit)
         return;
     if ((*audit)->fd >= 0)
         (void)close((*audit)->fd);
+    if ((*audit)->retired_fd >= 0)
+        (void)close((*audit)->retired_fd);
     log_scan_free(&(*audit)->past);
+    free((*audit)->path);
     free(*audit);
     *audit = NULL;
 }

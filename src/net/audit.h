@@ -31,6 +31,13 @@ void audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns) NONNUL
 enum result audit_write(struct audit *audit, const uint8_t *line,
                         size_t len) MUST_CHECK NONNULL;
 void audit_sync(struct audit *audit, uint64_t token) NONNULL;
+/*
+ * Goes on in the file that has the path now, which is made where there is none; the old
+ * one has been moved away, and all of it is on disk when this returns. NULL: done, and
+ * the first lines there are the caller's to write (txns_rotated); else why not, and all
+ * is as before.
+ */
+const char *audit_rotate(struct audit *audit) MUST_CHECK NONNULL;
 /* To be called when the loop has run out: no sync is under way. */
 void audit_close(struct audit **audit) NONNULL;
 

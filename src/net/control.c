@@ -13,6 +13,7 @@
 #include "net/tail.h"
 
 #define REQUEST_OCTETS 64
+#define REPLY_OCTETS   1024  /* to rotate: an error text of the system at most */
 #define REQUEST_MS     10000 /* for the request to come, and for the answer to be read */
 /* A status has a line for each key that was used: as much as it takes, up to a million
  * of them. */
@@ -246,10 +247,20 @@ void control_flush(struct control *control)
     }
 }
 
+static void answer_rotate(struct visitor *visitor)
+{
+    const struct control_ports *ports = &visitor->control->ports;
+    uint8_t octets[REPLY_OCTETS];
+    struct writer w = writer_of(octets, sizeof(octets));
+
+    ports->rotate(ports->arg, &w);
+    answer(visitor, (const char *)w.octets, w.len);
+}
+
 static void serve(struct visitor *visitor, const char *request)
 {
     static const char unknown[] = "{\"ok\":false,\"errors\":[\"unknown request: say "
-                                  "status, reload or tail\"]}";
+                                  "status, reload, tail or rotate\"]}";
     const struct control_ports *ports = &visitor->control->ports;
 
     if (strcmp(request, "status") == 0) {
@@ -260,6 +271,8 @@ static void serve(struct visitor *visitor, const char *request)
         visitor->reload = ports->reload(ports->arg);
     } else if (strcmp(request, "tail") == 0) {
         start_tail(visitor);
+    } else if (strcmp(request, "rotate") == 0) {
+        answer_rotate(visitor);
     } else {
         answer(visitor, unknown, sizeof(unknown) - 1);
     }

@@ -26,6 +26,8 @@ struct control_ports {
     /* Asks for a reload; control_reloaded follows, later. Gives its number: they grow.
      */
     uint64_t (*reload)(void *arg);
+    /* The audit log goes on in a new file; writes the answer, without newline. */
+    void (*rotate)(void *arg, struct writer *w);
 };
 
 /* limits stay the caller's and may change. NULL: no memory. */

@@ -19,6 +19,7 @@
 #include "net/logger.h"
 #include "net/notify.h"
 #include "net/random.h"
+#include "net/rotate.h"
 #include "net/running.h"
 #include "net/upstream.h"
 #include "txn/log.h"
@@ -28,7 +29,7 @@
 #define DRAIN_MS 4000
 /* How long clients wait at most for the zones' SOA records to come from the primary. */
 #define WARM_MS 1000
-#define SIGNALS 3
+#define SIGNALS 4
 
 struct reload {
     uv_work_t work;
@@ -146,50 +147,19 @@ static void adopt(struct daemon *daemon, struct load *load)
                    "the old upstream servers stay: no memory");
 }
 
-static void write_diags(const struct diags *diags, enum severity severity,
-                        const char *key, struct json *json)
-{
-    char text[LIMIT_PATH_OCTETS + LIMIT_LINE_OCTETS];
-
-    json_array_open(json, key);
-    for (const struct diag *diag = diags->first; diag != NULL; diag = diag->next)
-        if (diag->severity == severity)
-            json_string(json, NULL, diag_format(diag, text, sizeof(text)));
-    json_array_close(json);
-}
-
-/* Every octet may become \u00XX. */
-static size_t answer_octets(const struct diags *diags)
-{
-    char text[LIMIT_PATH_OCTETS + LIMIT_LINE_OCTETS];
-    size_t octets = 256;
-
-    for (const struct diag *diag = diags->first; diag != NULL; diag = diag->next)
-        octets += 6 * strlen(diag_format(diag, text, sizeof(text))) + 8;
-    return octets;
-}
-
 static void answer_reload(struct daemon *daemon, const struct load *load)
 {
-    size_t capacity = answer_octets(&load->diags);
-    char *octets = malloc(capacity);
+    static const char failed[] = "{\"ok\":false,\"errors\":[\"no memory\"]}";
+    struct writer w;
 
-    if (octets == NULL) {
-        static const char failed[] = "{\"ok\":false,\"errors\":[\"no memory\"]}";
+    if (load_answer(load, daemon->snapshot->generation, &w) != RES_OK) {
         control_reloaded(daemon->control, daemon->reload.number, failed,
                          sizeof(failed) - 1);
         return;
     }
-    struct writer w = writer_of((uint8_t *)octets, capacity);
-    struct json json = json_of(&w);
-    json_object_open(&json, NULL);
-    json_bool(&json, "ok", load->result == RES_OK);
-    json_number(&json, "generation", (int64_t)daemon->snapshot->generation);
-    write_diags(&load->diags, SEVERITY_ERROR, "errors", &json);
-    write_diags(&load->diags, SEVERITY_WARNING, "warnings", &json);
-    json_object_close(&json);
-    control_reloaded(daemon->control, daemon->reload.number, octets, w.len);
-    free(octets);
+    control_reloaded(daemon->control, daemon->reload.number, (const char *)w.octets,
+                     w.len);
+    free(w.octets);
 }
 
 static void start_reload(struct daemon *daemon);
@@ -275,6 +245,13 @@ static uint64_t reload_for_control(void *arg)
     return want_reload(arg);
 }
 
+static void rotate(void *arg, struct writer *w)
+{
+    struct daemon *daemon = arg;
+
+    rotate_audit(daemon->audit, daemon->txns, w);
+}
+
 /* ---- the start ---- */
 
 struct daemon *daemon_new(const char *file)
@@ -283,7 +260,8 @@ struct daemon *daemon_new(const char *file)
 
     if (daemon == NULL)
         return NULL;
-    const struct control_ports ports = {daemon, write_status, reload_for_control};
+    const struct control_ports ports = {daemon, write_status, reload_for_control,
+                                        rotate};
     daemon->file = file;
     daemon->udp = listen_udp_new(&daemon->limits);
     daemon->tcp = listen_tcp_new(&daemon->limits);
@@ -465,7 +443,9 @@ static void on_signal(uv_signal_t *handle, int signal)
 {
     struct daemon *daemon = handle->data;
 
-    if (signal != SIGHUP)
+    if (signal == SIGUSR1)
+        rotate(daemon, &(struct writer){.failed = true});
+    else if (signal != SIGHUP)
         start_drain(daemon, signal);
     else if (!daemon->is_draining)
         (void)want_reload(daemon);
@@ -473,7 +453,7 @@ static void on_signal(uv_signal_t *handle, int signal)
 
 static int init_signals(struct daemon *daemon)
 {
-    static const int numbers[SIGNALS] = {SIGHUP, SIGINT, SIGTERM};
+    static const int numbers[SIGNALS] = {SIGHUP, SIGUSR1, SIGINT, SIGTERM};
 
     (void)signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < SIGNALS; i++) {

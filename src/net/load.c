@@ -1,7 +1,11 @@
 #include "net/load.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
+#include "base/limits.h"
 #include "net/clock.h"
 #include "net/conf.h"
 
@@ -47,4 +51,48 @@ void load_fini(struct load *load)
         snapshot_release(&load->snapshot);
     if (load->failed != NULL)
         snapshot_release(&load->failed);
+}
+
+/* ---- telling ---- */
+
+static void write_diags(const struct diags *diags, enum severity severity,
+                        const char *key, struct json *json)
+{
+    char text[LIMIT_PATH_OCTETS + LIMIT_LINE_OCTETS];
+
+    json_array_open(json, key);
+    for (const struct diag *diag = diags->first; diag != NULL; diag = diag->next)
+        if (diag->severity == severity)
+            json_string(json, NULL, diag_format(diag, text, sizeof(text)));
+    json_array_close(json);
+}
+
+/* Every octet may become \u00XX. */
+static size_t answer_octets(const struct diags *diags)
+{
+    char text[LIMIT_PATH_OCTETS + LIMIT_LINE_OCTETS];
+    size_t octets = 256;
+
+    for (const struct diag *diag = diags->first; diag != NULL; diag = diag->next)
+        octets += 6 * strlen(diag_format(diag, text, sizeof(text))) + 8;
+    return octets;
+}
+
+enum result load_answer(const struct load *load, uint64_t generation,
+                        struct writer *out)
+{
+    size_t capacity = answer_octets(&load->diags);
+    uint8_t *octets = malloc(capacity);
+
+    if (octets == NULL)
+        return RES_EMEM;
+    *out = writer_of(octets, capacity);
+    struct json json = json_of(out);
+    json_object_open(&json, NULL);
+    json_bool(&json, "ok", load->result == RES_OK);
+    json_number(&json, "generation", (int64_t)generation);
+    write_diags(&load->diags, SEVERITY_ERROR, "errors", &json);
+    write_diags(&load->diags, SEVERITY_WARNING, "warnings", &json);
+    json_object_close(&json);
+    return RES_OK;
 }

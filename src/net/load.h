@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/diag.h"
 #include "base/result.h"
 #include "policy/snapshot.h"
@@ -26,5 +27,9 @@ struct load {
 
 void load_run(struct load *load) NONNULL;
 void load_fini(struct load *load) NONNULL;
+/* What became of it, for whoever asked for the reload: one JSON object in memory that
+ * the caller frees (out->octets). generation: of the snapshot in force. RES_EMEM. */
+enum result load_answer(const struct load *load, uint64_t generation,
+                        struct writer *out) MUST_CHECK NONNULL;
 
 #endif

@@ -1,10 +1,13 @@
-/* tsigate audit verify and show. */
+/* tsigate audit: show, rotate, and the way to verify. */
 #include "tsigate/audit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "net/conf.h"
+#include "tsigate/control.h"
+#include "tsigate/json_read.h"
 #include "tsigate/lines.h"
 
 const char *audit_file(struct tool *tool)
@@ -92,21 +95,47 @@ int audit_show(struct tool *tool, int argc, char **argv)
     return code;
 }
 
-/* ---- the words behind audit ---- */
+/* ---- rotate ---- */
 
 static const struct option options[] = {TOOL_COMMON_OPTIONS};
+
+static int audit_rotate(struct tool *tool, int argc, char **argv)
+{
+    char *answer = NULL, text[1024];
+    int option = tool_option(tool, argc, argv, options, false);
+    if (option != TOOL_OPTION_END)
+        return tool_option_exit(option);
+    if (optind < argc)
+        return tool_usage(tool, "\"%s\": no word is wanted here", argv[optind]);
+    int code = control_ask(tool, "rotate\n", &answer);
+    if (code != TOOL_DONE)
+        return code;
+    bool is_ok = json_has_word(answer, "ok", "true");
+    if (tool->is_json)
+        fputs(answer, stdout);
+    else if (is_ok)
+        printf("rotated: the log goes on in a new file\n");
+    else
+        tool_fail(TOOL_OUTSIDE, "not rotated: %s",
+                  json_first_string(answer, text, sizeof text));
+    free(answer);
+    return is_ok ? TOOL_DONE : TOOL_OUTSIDE;
+}
+
+/* ---- the words behind audit ---- */
 
 int audit_main(struct tool *tool, int argc, char **argv)
 {
     static const struct {
         const char *name;
         tool_command *run;
-    } commands[] = {{"verify", audit_verify}, {"show", audit_show}};
+    } commands[] = {
+        {"verify", audit_verify}, {"show", audit_show}, {"rotate", audit_rotate}};
     int option = tool_option(tool, argc, argv, options, true);
     if (option != TOOL_OPTION_END)
         return tool_option_exit(option);
     if (optind == argc)
-        return tool_usage(tool, "verify or show?");
+        return tool_usage(tool, "verify, show or rotate?");
     const char *word = argv[optind];
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(commands[i].name, word) != 0)
@@ -116,5 +145,5 @@ int audit_main(struct tool *tool, int argc, char **argv)
         optind = 0; /* getopt begins anew */
         return commands[i].run(tool, argc, argv);
     }
-    return tool_usage(tool, "\"%s\": verify or show?", word);
+    return tool_usage(tool, "\"%s\": verify, show or rotate?", word);
 }

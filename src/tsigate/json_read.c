@@ -93,6 +93,17 @@ enum json_token json_next(struct json_reader *reader)
     return *reader->at == '"' ? read_string(reader) : read_word(reader);
 }
 
+const char *json_first_string(const char *document, char *text, size_t capacity)
+{
+    struct json_reader r = {document, text, capacity};
+    enum json_token token = json_next(&r);
+    while (token != JSON_STRING && token != JSON_END && token != JSON_WRONG)
+        token = json_next(&r);
+    if (token != JSON_STRING)
+        text[0] = '\0';
+    return text;
+}
+
 bool json_has_word(const char *document, const char *key, const char *word)
 {
     char text[8192];

@@ -31,6 +31,9 @@ struct json_reader {
 
 enum json_token json_next(struct json_reader *reader) MUST_CHECK NONNULL;
 
+/* The first string that is no member's name; "" when there is none. Gives text back. */
+const char *json_first_string(const char *document, char *text,
+                              size_t capacity) NONNULL;
 /* Whether the document is an object with a member of that name and the word value. */
 bool json_has_word(const char *document, const char *key, const char *word) NONNULL;
 

@@ -53,8 +53,9 @@ static const struct command commands[] = {
     {"audit", audit_main,
      "tsigate audit verify [--anchor SEQ:SHA256] [--json] [-c FILE] [FILE...]\n"
      "       tsigate audit show [--host HOST] [--name NAME] [--since TIME]\n"
-     "                          [--verdict VERDICT] [--json] [-c FILE] [FILE...]",
-     "the audit log: whether its chain is whole; its lines for people"},
+     "                          [--verdict VERDICT] [--json] [-c FILE] [FILE...]\n"
+     "       tsigate audit rotate [--json] [-c FILE]",
+     "the audit log: is its chain whole; its lines; on to a new file"},
     {"replay", replay_main,
      "tsigate replay [--json] [-c FILE] AUDIT... [--acl ACL...]",
      "which past requests another ACL would judge differently"},

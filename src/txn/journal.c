@@ -4,6 +4,7 @@
  */
 #include "txn/txns.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,59 @@ void journal_write_started(struct txns *txns, uint64_t transactions, struct txn_
         journal_log(txns, LEVEL_ERROR,
                     "event=audit-unavailable why=\"the line of the "
                     "start could not be written\"");
+}
+
+/* Whether a copy of the request could still be believed. */
+static bool is_live(const struct txn_entry *entry, struct txn_now now)
+{
+    return entry->txn != NULL || entry->until_real_s >= now.real_us / TXN_SECOND_US;
+}
+
+static const struct principal *owner_of(const struct txn_entry *entry)
+{
+    const char *count = (const char *)entry->host_count;
+
+    return (const struct principal *)(count - offsetof(struct principal, transactions));
+}
+
+/* One that is in progress is unknown until its result follows. */
+static enum result write_carried(struct txns *txns, const struct txn_entry *entry,
+                                 struct txn_now now)
+{
+    char host[NAME_TEXT_OCTETS];
+    struct tsig_mac mac = {.len = TXN_TABLE_ID_OCTETS};
+    bool is_done = entry->txn == NULL;
+    const struct log_line line = {
+        .event = LOG_CARRIED,
+        .time_us = now.real_us,
+        .generation = txns->snapshot->generation,
+        .host = name_to_text(name_of(&owner_of(entry)->name), host),
+        .full_mac = &mac,
+        .until_s = entry->until_real_s,
+        .reason = is_done ? (enum reason)entry->reason : REASON_OUTCOME_UNKNOWN,
+        .rcode = is_done ? (enum rcode)entry->rcode : RCODE_SERVFAIL,
+    };
+    memcpy(mac.octets, entry->id, sizeof entry->id);
+    return append_line(txns, &line);
+}
+
+enum result txns_rotated(struct txns *txns, struct txn_now now, uint64_t *out_carried)
+{
+    const struct txn_entry *entry;
+    struct log_line line = {
+        .event = LOG_ROTATED,
+        .time_us = now.real_us,
+        .generation = txns->snapshot->generation,
+    };
+    size_t cursor = 0;
+    while ((entry = txn_table_next(txns->table, &cursor)) != NULL)
+        line.carried += is_live(entry, now);
+    enum result res = append_line(txns, &line);
+    cursor = 0;
+    while (res == RES_OK && (entry = txn_table_next(txns->table, &cursor)) != NULL)
+        res = is_live(entry, now) ? write_carried(txns, entry, now) : RES_OK;
+    *out_carried = line.carried;
+    return res;
 }
 
 static void write_suppressed_of(struct txns *txns, struct principal *principal,

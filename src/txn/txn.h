@@ -147,6 +147,10 @@ void txns_set_snapshot(struct txns *txns, struct snapshot *snapshot,
                        struct txn_now now) NONNULL;
 /* Whether the SOA of every zone is known: until then queries for one get SERVFAIL. */
 bool txns_is_warm(const struct txns *txns) NONNULL;
+/* The audit goes on in a new file (L-4): writes its first lines, which are what a
+ * restart needs of the old one. RES_EIO, RES_EMEM: not all of them. */
+enum result txns_rotated(struct txns *txns, struct txn_now now,
+                         uint64_t *out_carried) MUST_CHECK NONNULL;
 /* Nothing new is taken: for SIGTERM. */
 void txns_drain(struct txns *txns) NONNULL;
 /* Whether nobody waits for an answer any more. */

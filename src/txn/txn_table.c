@@ -188,6 +188,16 @@ void txn_table_remove(struct txn_table *table, const struct tsig_mac *full_mac)
         remove_at(table, at);
 }
 
+const struct txn_entry *txn_table_next(const struct txn_table *table, size_t *cursor)
+{
+    while (*cursor < table->slot_count) {
+        const struct txn_entry *entry = &table->slots[(*cursor)++];
+        if (entry->is_used)
+            return entry;
+    }
+    return NULL;
+}
+
 size_t txn_table_count(const struct txn_table *table)
 {
     return table->count;

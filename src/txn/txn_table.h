@@ -59,6 +59,9 @@ void txn_table_remove(struct txn_table *table, const struct tsig_mac *full_mac) 
  * passed and is not in progress. Inserting does a little of it by itself. */
 void txn_table_expire(struct txn_table *table, size_t slots, int64_t now_real_s,
                       int64_t now_mono_s) NONNULL;
+/* Walks all entries in no order: start with *cursor 0; NULL at the end. */
+const struct txn_entry *txn_table_next(const struct txn_table *table,
+                                       size_t *cursor) NONNULL;
 size_t txn_table_count(const struct txn_table *table) NONNULL;
 
 #endif

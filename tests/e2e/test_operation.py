@@ -456,6 +456,33 @@ def test_audit_tools(running):
     assert shown.returncode == 0 and shown.stdout.count(OTHER) >= 5
 
 
+@pytest.mark.parametrize("how", ["tool", "signal", "create"])
+def test_rotation(running, how):
+    """L-4: the chain goes on in the new file, and so does what is remembered."""
+    gateway, primary = running.gateway, running.primary
+    request = add(gateway)
+    assert wire.ask_udp(request, gateway.port).rcode == "NOERROR"
+    refused = gateway.tool("audit", "rotate")
+    assert refused.returncode == 4 and "move it away first" in refused.stderr
+    old = gateway.audit.rename(gateway.audit.with_suffix(".1"))
+    if how == "create":
+        gateway.audit.touch(mode=0o640)
+    if how == "signal":
+        gateway.signal(signal.SIGUSR1)
+        until(lambda: len(gateway.audit_lines()) >= 2, 5, "the new file is written to")
+    else:
+        assert gateway.tool("audit", "rotate").returncode == 0
+    assert [line["event"] for line in gateway.audit_lines()] == ["rotated", "carried"]
+    verified = gateway.tool("audit", "verify", old, gateway.audit)
+    assert verified.returncode == 0, verified.stdout
+    deleted = wire.sign(wire.update(STATIC, wire.delete(CHALLENGE, "TXT")), gateway.key())
+    assert wire.ask_udp(deleted, gateway.port).rcode == "NOERROR"
+    kill_and_start(gateway)
+    assert wire.ask_udp(request, gateway.port).rcode == "NOERROR"
+    assert primary.records() == set()
+    assert gateway.tool("audit", "verify", old, gateway.audit).returncode == 0
+
+
 def test_no_secret_in_any_output(running, tmp_path):
     """O-4: log, audit, status, effective configuration, explanations, replies."""
     gateway = running.gateway

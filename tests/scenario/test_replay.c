@@ -293,6 +293,34 @@ static void test_restart_after_a_late_answer(void **state)
     assert_int_equal(before->applied, 1);
 }
 
+/* L-4: the new file alone has all that a restart needs. */
+static void test_restart_after_a_rotation(void **state)
+{
+    uint64_t carried = 0;
+
+    (void)state;
+    struct ask *before = add_native(&stage, 1);
+    expect_reply(before, RCODE_NOERROR, "");
+    primary_expect(&stage.primary,
+                   (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *answered = add_native(&stage, 2);
+    primary_expect(&stage.primary, (struct order){KIND_UPDATE, .trick = TRICK_SILENT});
+    struct ask *open = add_token(&stage, 3);
+    log_scan_free(&stage.paper.scan);
+    stage.paper.scan = log_scan_new(0);
+    assert_int_equal(txns_rotated(stage.txns, stage.now, &carried), RES_OK);
+    assert_int_equal(carried, 3);
+    stage_advance(&stage, SECOND);
+    expect_reply(answered, RCODE_NOERROR, ""); /* its result is in the new file */
+    stage_restart(&stage);
+    assert_int_equal(stage_counter(&stage, "transactions"), 3);
+    expect_reply(stage_repeat(&stage, before, false), RCODE_NOERROR, "");
+    expect_reply(stage_repeat(&stage, answered, false), RCODE_NOERROR, "");
+    expect_reply(stage_repeat(&stage, open, false), RCODE_SERVFAIL, NULL);
+    assert_int_equal(before->applied + answered->applied, 2);
+    assert_in_range(open->applied, 0, 1);
+}
+
 /* T-20: a power failure may have taken intents that were not yet on disk. What was
  * signed before it is too old, also for the start after the next one. */
 static void test_machine_restarts(void **state)
@@ -534,6 +562,7 @@ int main(void)
         CASE(test_restart_keeps_rcodes),
         CASE(test_restart_after_the_window),
         CASE(test_restart_after_a_late_answer),
+        CASE(test_restart_after_a_rotation),
         CASE(test_machine_restarts),
         CASE(test_what_was_forgotten_stays_so),
         CASE(test_restart_with_a_smaller_table),

@@ -281,6 +281,64 @@ static void test_usable_lines(void **state)
     audit_close(&run.audit);
 }
 
+/* L-4: the file is moved away first, as logrotate does. */
+static void test_rotation(void **state)
+{
+    struct run run = open_run();
+    char moved[80];
+
+    (void)state;
+    (void)snprintf(moved, sizeof(moved), "%s.1", path);
+    write_line(&run, LOG_SUPPRESSED);
+    assert_non_null(strstr(audit_rotate(run.audit), "move it away first"));
+    assert_int_equal(rename(path, moved), 0);
+    write_line(&run, LOG_SUPPRESSED); /* still to the old one */
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_null(audit_rotate(run.audit));
+    write_line(&run, LOG_SUPPRESSED);
+    assert_non_null(strstr(read_file(NULL), "\"seq\":3,"));
+    struct audit *other = NULL;
+    struct txn_journal journal;
+    assert_int_equal(audit_open(path, 300, now, &other, &journal), RES_EEXISTS);
+
+    /* logrotate's `create`: an empty file is there already; not so any other. */
+    assert_int_equal(rename(path, moved), 0);
+    int fd = open(path, O_WRONLY | O_CREAT, 0640);
+    assert_int_equal(write(fd, "x", 1), 1);
+    assert_non_null(strstr(audit_rotate(run.audit), "not empty"));
+    assert_int_equal(ftruncate(fd, 0), 0);
+    (void)close(fd);
+    assert_null(audit_rotate(run.audit));
+    write_line(&run, LOG_SUPPRESSED);
+    audit_close(&run.audit);
+    run = open_run();
+    assert_int_equal(run.journal.next_seq, 5);
+    assert_null(run.journal.past); /* nothing was carried over (T-20) */
+    audit_close(&run.audit);
+    assert_int_equal(unlink(moved), 0);
+}
+
+/* The folder may have gone, or a device stand there: the old file stays. */
+static void test_rotation_fails(void **state)
+{
+    struct run run = open_run();
+    char moved[80];
+
+    (void)state;
+    (void)snprintf(moved, sizeof(moved), "%s.1", path);
+    assert_int_equal(rename(path, moved), 0);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    assert_non_null(audit_rotate(run.audit));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/nonexistent/audit", path), 0);
+    assert_non_null(audit_rotate(run.audit));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rename(moved, path), 0);
+    write_line(&run, LOG_SUPPRESSED);
+    assert_non_null(strstr(read_file(NULL), "\"seq\":1,"));
+    audit_close(&run.audit);
+}
+
 static void test_one_writer(void **state)
 {
     struct run run = open_run();
@@ -338,6 +396,8 @@ int main(void)
         cmocka_unit_test_setup(test_full_disk, new_path),
         cmocka_unit_test_setup(test_big_file, new_path),
         cmocka_unit_test_setup(test_usable_lines, new_path),
+        cmocka_unit_test_setup(test_rotation, new_path),
+        cmocka_unit_test_setup(test_rotation_fails, new_path),
         cmocka_unit_test_setup(test_one_writer, new_path),
         cmocka_unit_test(test_not_openable),
     };

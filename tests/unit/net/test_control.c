@@ -31,7 +31,13 @@ static uint64_t want_reload(void *arg)
     return ++reloads;
 }
 
-static const struct control_ports ports = {NULL, write_status, want_reload};
+static void rotate(void *arg, struct writer *w)
+{
+    (void)arg;
+    writer_string(w, "{\"ok\":true,\"carried\":7}");
+}
+
+static const struct control_ports ports = {NULL, write_status, want_reload, rotate};
 
 static void turn(void)
 {
@@ -90,8 +96,8 @@ static int end(void **state)
     return uv_loop_close(&loop) != 0 || access(path, F_OK) == 0;
 }
 
-static const char unknown[] =
-    "{\"ok\":false,\"errors\":[\"unknown request: say status, reload or tail\"]}\n";
+static const char unknown[] = "{\"ok\":false,\"errors\":[\"unknown request: say "
+                              "status, reload, tail or rotate\"]}\n";
 
 static void test_requests(void **state)
 {
@@ -103,6 +109,7 @@ static void test_requests(void **state)
     } cases[] = {
         {"status", "status\n", 7, "{\"ok\":true}\n"},
         {"only the first line counts", "status\nreload\n", 14, "{\"ok\":true}\n"},
+        {"rotate", "rotate\n", 7, "{\"ok\":true,\"carried\":7}\n"},
         {"half a line", "status", 6, NULL},
         {"another word", "stop\n", 5, unknown},
         {"nothing", "\n", 1, unknown},
