@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
+
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
 static uint8_t address_bits(const struct addr *addr)
@@ -31,11 +33,19 @@ enum result addr_parse(const char *text, struct addr *out)
 
 const char *addr_format(const struct addr *addr, char *text)
 {
-    int family = addr->family == 4 ? AF_INET : AF_INET6;
+    struct writer w = writer_of((uint8_t *)text, ADDR_TEXT_OCTETS - 1);
 
-    if (addr->family == 0 ||
-        inet_ntop(family, addr->octets, text, ADDR_TEXT_OCTETS) == NULL)
-        (void)snprintf(text, ADDR_TEXT_OCTETS, "-");
+    if (addr->family == 6 &&
+        inet_ntop(AF_INET6, addr->octets, text, ADDR_TEXT_OCTETS) != NULL)
+        return text;
+    for (size_t i = 0; i < 4 && addr->family == 4; i++) {
+        if (i > 0)
+            writer_u8(&w, '.');
+        writer_decimal(&w, addr->octets[i]);
+    }
+    if (w.len == 0)
+        writer_u8(&w, '-');
+    text[w.len] = '\0';
     return text;
 }
 

@@ -167,6 +167,21 @@ void writer_vprintf(struct writer *w, const char *format, va_list args)
         w->len += (size_t)n;
 }
 
+void writer_decimal(struct writer *w, int64_t v)
+{
+    char digits[20]; /* of 2^63 */
+    size_t at = sizeof(digits);
+    uint64_t left = v < 0 ? -(uint64_t)v : (uint64_t)v;
+
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (v < 0)
+        digits[--at] = '-';
+    writer_octets(w, digits + at, sizeof(digits) - at);
+}
+
 void writer_hex(struct writer *w, const uint8_t *octets, size_t n)
 {
     static const char digits[] = "0123456789abcdef";

@@ -56,6 +56,7 @@ void writer_printf(struct writer *w, const char *format, ...) PRINTF(2, 3)
     NONNULL_AT(1, 2);
 void writer_vprintf(struct writer *w, const char *format, va_list args) PRINTF(2, 0)
     NONNULL_AT(1, 2);
+void writer_decimal(struct writer *w, int64_t v) NONNULL;
 void writer_hex(struct writer *w, const uint8_t *octets, size_t n) NONNULL_AT(1);
 
 #endif

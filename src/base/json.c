@@ -1,6 +1,5 @@
 #include "base/json.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 struct json json_of(struct writer *writer)
@@ -89,7 +88,7 @@ void json_string(struct json *json, const char *key, const char *value)
 void json_number(struct json *json, const char *key, int64_t value)
 {
     begin(json, key);
-    writer_printf(json->writer, "%" PRId64, value);
+    writer_decimal(json->writer, value);
 }
 
 void json_bool(struct json *json, const char *key, bool value)

@@ -1,7 +1,6 @@
 #include "base/timestamp.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 /*
@@ -124,8 +123,33 @@ enum result timestamp_parse_us(const char *text, int64_t *out_time_us)
     return RES_OK;
 }
 
-/* Up to the seconds, without the "Z". */
-static int format_seconds(int64_t time_s, char *text)
+/* number, which is not negative, in that many digits. Gives the end. */
+static char *write_digits(char *text, int64_t number, size_t digits)
+{
+    for (size_t i = digits; i > 0; number /= 10)
+        text[--i] = (char)('0' + number % 10);
+    return text + digits;
+}
+
+/* Four digits, but for a year that has more. */
+static char *write_year(char *text, int64_t year)
+{
+    size_t digits = 4;
+
+    for (int64_t rest = year / 10000; rest > 0; rest /= 10)
+        digits++;
+    return write_digits(text, year, digits);
+}
+
+static char *write_next(char *text, char before, int64_t number)
+{
+    *text = before;
+    return write_digits(text + 1, number, 2);
+}
+
+/* Up to the seconds, without the "Z". Gives the end. Without printf, which would be a
+ * tenth of what a line of the audit log takes. */
+static char *write_seconds(int64_t time_s, char *text)
 {
     if (time_s < EARLIEST_S)
         time_s = EARLIEST_S;
@@ -138,17 +162,17 @@ static int format_seconds(int64_t time_s, char *text)
         days--;
     }
     struct civil date = civil_from_days(days);
-    return snprintf(text, TIMESTAMP_TEXT_OCTETS, "%04lld-%02u-%02uT%02u:%02u:%02u",
-                    (long long)date.year, date.month, date.day,
-                    (unsigned)(second / 3600), (unsigned)(second / 60 % 60),
-                    (unsigned)(second % 60));
+    text = write_year(text, date.year);
+    text = write_next(text, '-', date.month);
+    text = write_next(text, '-', date.day);
+    text = write_next(text, 'T', second / 3600);
+    text = write_next(text, ':', second / 60 % 60);
+    return write_next(text, ':', second % 60);
 }
 
 const char *timestamp_format(int64_t time_s, char *text)
 {
-    int len = format_seconds(time_s, text);
-
-    (void)snprintf(text + len, TIMESTAMP_TEXT_OCTETS - (size_t)len, "Z");
+    memcpy(write_seconds(time_s, text), "Z", 2);
     return text;
 }
 
@@ -160,9 +184,8 @@ const char *timestamp_format_us(int64_t time_us, char *text)
         rest += 1000000;
         second--;
     }
-    int len = format_seconds(second, text);
-
-    (void)snprintf(text + len, TIMESTAMP_TEXT_OCTETS - (size_t)len, ".%06uZ",
-                   (unsigned)rest);
+    char *end = write_seconds(second, text);
+    *end = '.';
+    memcpy(write_digits(end + 1, rest, 6), "Z", 2);
     return text;
 }

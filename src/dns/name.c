@@ -188,7 +188,19 @@ enum result name_from_text(const char *text, size_t len, struct name_buf *out)
 
 static bool needs_escape(uint8_t octet)
 {
-    return octet <= 0x20 || octet > 0x7e || strchr("\"\\.;()@$", octet) != NULL;
+    switch (octet) {
+    case '"':
+    case '\\':
+    case '.':
+    case ';':
+    case '(':
+    case ')':
+    case '@':
+    case '$':
+        return true;
+    default:
+        return octet <= 0x20 || octet > 0x7e;
+    }
 }
 
 static char *format_octet(uint8_t octet, char *text)

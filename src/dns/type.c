@@ -1,6 +1,7 @@
 #include "dns/type.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 struct row {
@@ -47,7 +48,7 @@ const char *type_format(uint16_t type, char *text)
     const char *name = type_name(type);
 
     if (name != NULL)
-        (void)snprintf(text, TYPE_TEXT_OCTETS, "%s", name);
+        memcpy(text, name, strlen(name) + 1);
     else
         (void)snprintf(text, TYPE_TEXT_OCTETS, "TYPE%u", (unsigned)type);
     return text;

@@ -244,7 +244,7 @@ static void fill_settings(struct settings *settings, struct arena *arena)
     settings->audit_sync = false;
     settings->limits.host_rate = 0;
     settings->limits.error_rate = 0;
-    settings->limits.transactions = 100000000;
+    settings->limits.transactions = 4000000;
 }
 
 static void load(struct driver *d, const char *folder)

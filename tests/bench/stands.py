@@ -233,7 +233,7 @@ audit = {{ file = "{folder}/audit.jsonl"; sync = {str(sync).lower()}; }};
 control = "{folder}/control.sock";
 profiles = "{SOURCE}/acl/profiles.acl";
 limits = {{ host_rate = 0; host_burst = 1000000; host_waiting = 10000; error_rate = 0;
-           transactions = 100000000; requests = 100000; tcp_pipelined = 1000; }};
+           transactions = 4000000; requests = 100000; tcp_pipelined = 1000; }};
 """)
         super().__init__(folder, "tsigated", [build / "tsigated", "-c", self.conf])
 

@@ -118,6 +118,35 @@ static void text_is_cut_at_whole_calls(void **state)
     assert_int_equal(w.len, 7);
 }
 
+static void numbers_as_text(void **state)
+{
+    static const struct {
+        int64_t number;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {7, "7"},
+        {-1, "-1"},
+        {1900000000, "1900000000"},
+        {INT64_MAX, "9223372036854775807"},
+        {INT64_MIN, "-9223372036854775808"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint8_t room[20];
+        size_t len = strlen(cases[i].text);
+        struct writer w = writer_of(room, len);
+        struct writer narrow = writer_of(room, len - 1);
+        writer_decimal(&w, cases[i].number);
+        assert_int_equal(w.len, len);
+        assert_memory_equal(room, cases[i].text, len);
+        writer_decimal(&narrow, cases[i].number);
+        assert_true(narrow.failed);
+        assert_int_equal(narrow.len, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +157,7 @@ int main(void)
         cmocka_unit_test(writing_is_all_or_nothing),
         cmocka_unit_test(counts_are_overwritten_in_place),
         cmocka_unit_test(text_is_cut_at_whole_calls),
+        cmocka_unit_test(numbers_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

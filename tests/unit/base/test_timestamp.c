@@ -89,6 +89,8 @@ static void extremes_fit_their_room(void **state)
     assert_string_equal(timestamp_format_us(1798761600000001, text),
                         "2027-01-01T00:00:00.000001Z");
     assert_string_equal(timestamp_format_us(-1, text), "1969-12-31T23:59:59.999999Z");
+    assert_string_equal(timestamp_format(253402300800, text), "10000-01-01T00:00:00Z");
+    assert_string_equal(timestamp_format(-62167219200, text), "0000-01-01T00:00:00Z");
     /* The latest TSIG time, and what lies beyond. */
     assert_string_equal(timestamp_format((INT64_C(1) << 48) - 1, text),
                         "8921556-12-07T10:44:15Z");
