@@ -24,7 +24,7 @@ const uint8_t *reader_octets(struct reader *r, size_t n)
     return octets;
 }
 
-static uint64_t read_number(struct reader *r, size_t n)
+static inline uint64_t read_number(struct reader *r, size_t n)
 {
     const uint8_t *octets = reader_octets(r, n);
     uint64_t v = 0;
@@ -85,7 +85,7 @@ static uint8_t *take_room(struct writer *w, size_t n)
     return room;
 }
 
-static void write_number(struct writer *w, uint64_t v, size_t n)
+static inline void write_number(struct writer *w, uint64_t v, size_t n)
 {
     uint8_t *room = take_room(w, n);
 
@@ -97,7 +97,10 @@ static void write_number(struct writer *w, uint64_t v, size_t n)
 
 void writer_u8(struct writer *w, uint8_t v)
 {
-    write_number(w, v, 1);
+    uint8_t *room = take_room(w, 1);
+
+    if (room != NULL)
+        *room = v;
 }
 
 void writer_u16(struct writer *w, uint16_t v)

@@ -19,7 +19,7 @@ struct json {
 
 struct json json_of(struct writer *writer) NONNULL;
 void json_object_open(struct json *json, const char *key)
-    NONNULL_AT(1); /* key NULL: none */
+    NONNULL_AT(1); /* key NULL: none; else a word of ours, without quotes */
 void json_object_close(struct json *json) NONNULL;
 void json_array_open(struct json *json, const char *key) NONNULL_AT(1);
 void json_array_close(struct json *json) NONNULL;
