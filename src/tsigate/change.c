@@ -54,15 +54,3 @@ int change_read(struct install *install, struct change *out, int argc, char **ar
     out->word_count = (size_t)(argc - optind - 2);
     return check_profile(tool, out->profile);
 }
-
-int change_open(struct install *install, const struct change *change, const char *file)
-{
-    int code = install_open(install, file, false);
-    if (code != TOOL_DONE || install->has_old)
-        return code;
-    install_tell_errors(install);
-    return tool_fail(TOOL_CONFIG,
-                     "these errors come first: no right of host %s is changed before "
-                     "they are gone",
-                     change->host_text);
-}

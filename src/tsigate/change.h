@@ -19,8 +19,5 @@ struct change {
  * TOOL_DONE with host_text NULL: it was --help. */
 int change_read(struct install *install, struct change *out, int argc,
                 char **argv) MUST_CHECK NONNULL;
-/* install_open of that file, whose ACL has to be in order. */
-int change_open(struct install *install, const struct change *change,
-                const char *file) MUST_CHECK NONNULL;
 
 #endif

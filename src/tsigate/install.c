@@ -233,7 +233,7 @@ static void print_diag(const struct diag *diag)
     fprintf(stderr, "%s\n", diag_format(diag, text, sizeof text));
 }
 
-void install_tell_errors(const struct install *install)
+static void tell_errors(const struct install *install)
 {
     for (const struct diag *diag = install->old.diags.first; diag != NULL;
          diag = diag->next) {
@@ -245,7 +245,7 @@ void install_tell_errors(const struct install *install)
 /* Without a file of the configuration's there is nothing to compare or to reload. */
 static int tell_unlisted(const struct install *install)
 {
-    install_tell_errors(install);
+    tell_errors(install);
     return tool_fail(TOOL_CONFIG, "%s is none of the ACL files of %s", install->file,
                      install->tool->conf_file);
 }
@@ -274,6 +274,16 @@ int install_open(struct install *install, const char *file, bool makes)
         return no_memory();
     install->has_old = result == RES_OK;
     return TOOL_DONE;
+}
+
+int install_open_sound(struct install *install, const char *file)
+{
+    int code = install_open(install, file, false);
+    if (code != TOOL_DONE || install->has_old)
+        return code;
+    tell_errors(install);
+    return tool_fail(TOOL_CONFIG, "%s stays as it was: these errors come first",
+                     install->file);
 }
 
 void install_close(struct install *install)

@@ -130,14 +130,6 @@ static size_t find_verb(const struct tool *tool, int argc, char **argv)
     return VERBS;
 }
 
-int key_open_acl(struct install *install, const char *file)
-{
-    int code = install_open(install, file, false);
-    if (code != TOOL_DONE || install->old.snapshot != NULL)
-        return code;
-    return tool_fail(TOOL_CONFIG, "the ACL has errors: see tsigate check");
-}
-
 /* A verb that changes the ACL. */
 static int run_change(struct tool *tool, enum verb verb,
                       const struct key_request *request, struct install *install)

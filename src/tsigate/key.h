@@ -67,9 +67,6 @@ bool key_path_is_read(struct tool *tool, const char *path) NONNULL;
 /* "tsigate VERB WORDS", with -c where the configuration is not the default one. */
 const char *key_command(struct tool *tool, const char *verb, const char *words) NONNULL;
 
-/* install_open of that ACL file, whose ACL is in order. */
-int key_open_acl(struct install *install, const char *file) MUST_CHECK NONNULL;
-
 int key_new(struct tool *tool, const struct key_request *request) NONNULL;
 int key_list(struct tool *tool) NONNULL;
 int key_rotate(struct tool *tool, const struct key_request *request,

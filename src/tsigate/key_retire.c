@@ -230,7 +230,7 @@ static int retire(const struct retiring *r, struct install *install)
         code = retire_file(r, install);
     } else {
         install->expected = "key-without-host"; /* until its file is moved */
-        code = key_open_acl(install, r->credential->place.file);
+        code = install_open_sound(install, r->credential->place.file);
         if (code == TOOL_DONE)
             code = retire_with_line(r, install);
         install_close(install);

@@ -82,7 +82,7 @@ static void tell_end(struct tool *tool, const struct acl_host *host,
 static int rotate(struct tool *tool, const struct acl_host *host,
                   struct install *install, struct key_plan *plan)
 {
-    int code = key_open_acl(install, file_of(host));
+    int code = install_open_sound(install, file_of(host));
     if (code == TOOL_DONE)
         code = add_key(tool, install, host, plan);
     install_close(install);

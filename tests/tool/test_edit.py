@@ -296,6 +296,7 @@ def test_a_broken_acl_can_be_mended(desk):
     desk.acl.write_text(ACL + "grant mx2.example.org acne new.example.org\n")
     done = desk.do("grant", "--yes", "mx2.example.org", "acme", "b.example.org")
     assert done.returncode == 3
+    assert f"{desk.acl}:16:23: " in done.stderr
     done = desk.do("edit", "--yes", desk.acl, editor='sed -i s/acne/acme/')
     assert done.returncode == 0 and "nothing to compare" in done.stdout
 
