@@ -233,10 +233,9 @@ static void print_diag(const struct diag *diag)
     fprintf(stderr, "%s\n", diag_format(diag, text, sizeof text));
 }
 
-static void tell_errors(const struct install *install)
+static void tell_errors(const struct tool *side)
 {
-    for (const struct diag *diag = install->old.diags.first; diag != NULL;
-         diag = diag->next) {
+    for (const struct diag *diag = side->diags.first; diag != NULL; diag = diag->next) {
         if (diag->severity == SEVERITY_ERROR)
             print_diag(diag);
     }
@@ -245,7 +244,7 @@ static void tell_errors(const struct install *install)
 /* Without a file of the configuration's there is nothing to compare or to reload. */
 static int tell_unlisted(const struct install *install)
 {
-    tell_errors(install);
+    tell_errors(&install->old);
     return tool_fail(TOOL_CONFIG, "%s is none of the ACL files of %s", install->file,
                      install->tool->conf_file);
 }
@@ -281,7 +280,7 @@ int install_open_sound(struct install *install, const char *file)
     int code = install_open(install, file, false);
     if (code != TOOL_DONE || install->has_old)
         return code;
-    tell_errors(install);
+    tell_errors(&install->old);
     return tool_fail(TOOL_CONFIG, "%s stays as it was: these errors come first",
                      install->file);
 }
@@ -310,13 +309,17 @@ static bool is_known(const struct diags *diags, const struct diag *diag)
     return false;
 }
 
-/* What the admin has to see: every error, and warnings that are new and stay. */
-static bool is_told(const struct install *install, const struct diag *diag)
+/* The warnings that would be new and stay. */
+static void tell_warnings(const struct install *install)
 {
-    if (diag->severity == SEVERITY_ERROR)
-        return true;
-    return (install->expected == NULL || strcmp(diag->id, install->expected) != 0) &&
-           !is_known(&install->old.diags, diag);
+    for (const struct diag *diag = install->new.diags.first; diag != NULL;
+         diag = diag->next) {
+        bool is_expected =
+            install->expected != NULL && strcmp(diag->id, install->expected) == 0;
+        if (diag->severity == SEVERITY_WARNING && !is_expected &&
+            !is_known(&install->old.diags, diag))
+            print_diag(diag);
+    }
 }
 
 int install_check(struct install *install, struct acledit_text text)
@@ -325,13 +328,9 @@ int install_check(struct install *install, struct acledit_text text)
     side_fini(&install->new);
     side_init(&install->new, install->tool);
     enum result result = load_side(install, &install->new, text, &listed);
-    const struct diags *diags = &install->new.diags;
     fflush(stdout);
-    for (const struct diag *diag = diags->first; diag != NULL; diag = diag->next) {
-        if (is_told(install, diag))
-            print_diag(diag);
-    }
-    if (diags->errors > 0)
+    tell_errors(&install->new);
+    if (install->new.diags.errors > 0)
         return TOOL_CONFIG;
     if (result != RES_OK)
         return tool_fail(TOOL_OUTSIDE, "%s cannot be checked", install->file);
@@ -341,6 +340,7 @@ int install_check(struct install *install, struct acledit_text text)
 int install_show(struct install *install, size_t *out_count)
 {
     *out_count = SIZE_MAX;
+    tell_warnings(install);
     if (!install->has_old) {
         puts("the ACL has errors as it is: there is nothing to compare with");
         return TOOL_DONE;

@@ -68,11 +68,12 @@ int install_open(struct install *install, const char *file,
 /* The same of a file that is there, in an ACL without errors: who changes one word
  * cannot mend them. */
 int install_open_sound(struct install *install, const char *file) MUST_CHECK NONNULL;
-/* The whole ACL with text in the file's place: its errors and new warnings go to
- * stderr. TOOL_DONE; TOOL_CONFIG: there are errors. */
+/* The whole ACL with text in the file's place: its errors go to stderr. TOOL_DONE;
+ * TOOL_CONFIG: there are errors. */
 int install_check(struct install *install, struct acledit_text text) MUST_CHECK NONNULL;
-/* After install_check: the rights that change, on stdout, and how many; where the ACL
- * as it is has errors it says so, and there are SIZE_MAX. TOOL_DONE, TOOL_OUTSIDE. */
+/* After install_check: new warnings on stderr, and the rights that change, on stdout,
+ * and how many; where the ACL as it is has errors it says so, and there are SIZE_MAX.
+ * TOOL_DONE, TOOL_OUTSIDE. */
 int install_show(struct install *install, size_t *out_count) MUST_CHECK NONNULL;
 /* The letter of choices that is answered to the question; the last one is for no answer
  * at all. */

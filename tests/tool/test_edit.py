@@ -462,6 +462,7 @@ def test_granted_already(desk, words, told):
     done, text = change(desk, "grant", *words)
     assert done.returncode == 1 and text == ACL and desk.clean()
     assert told in done.stderr
+    assert "grant-twice" not in done.stderr  # nothing comes of what it would warn of
 
 
 def test_grant_under_other_terms(desk):
