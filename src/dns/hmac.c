@@ -1,5 +1,6 @@
 #include "dns/hmac.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -25,9 +26,25 @@ static const struct algorithm algorithms[HMAC_ALGORITHMS] = {
     [HMAC_SHA1] = {"hmac-sha1", "\011hmac-sha1", 11, 20, true, "SHA1"},
 };
 
+/* For each algorithm: with so many keys each still has a context of its own, a megabyte
+ * in all. */
+#define PLACES 1024
+
+struct place {
+    EVP_MAC_CTX *keyed;        /* NULL: nobody has wanted it yet */
+    const struct hmac *holder; /* whose key is in it; NULL: nobody's that counts */
+};
+
+struct hmac_contexts {
+    unsigned next;
+    struct place places[HMAC_ALGORITHMS][PLACES];
+};
+
 struct hmac {
     enum hmac_algorithm algorithm;
-    EVP_MAC_CTX *keyed;
+    EVP_MAC_CTX *keyed;   /* its own; NULL: it shares */
+    struct place *place;  /* of who shares: one for good, with some others */
+    struct secret secret; /* of who shares */
 };
 
 const char *hmac_algorithm_text(enum hmac_algorithm algorithm)
@@ -82,15 +99,27 @@ static EVP_MAC_CTX *new_keyed(const char *digest, const struct secret *secret)
     return keyed;
 }
 
-enum result hmac_new(enum hmac_algorithm algorithm, const struct secret *secret,
-                     struct hmac **out)
+static enum result make(enum hmac_algorithm algorithm, const struct secret *secret,
+                        struct hmac **out)
 {
     if (secret->len == 0)
         return RES_ERANGE;
-    struct hmac *hmac = malloc(sizeof(*hmac));
+    struct hmac *hmac = calloc(1, sizeof(*hmac));
     if (hmac == NULL)
         return RES_EMEM;
     hmac->algorithm = algorithm;
+    *out = hmac;
+    return RES_OK;
+}
+
+enum result hmac_new(enum hmac_algorithm algorithm, const struct secret *secret,
+                     struct hmac **out)
+{
+    struct hmac *hmac;
+    enum result res = make(algorithm, secret, &hmac);
+
+    if (res != RES_OK)
+        return res;
     hmac->keyed = new_keyed(algorithms[algorithm].digest, secret);
     if (hmac->keyed == NULL) {
         free(hmac);
@@ -100,13 +129,92 @@ enum result hmac_new(enum hmac_algorithm algorithm, const struct secret *secret,
     return RES_OK;
 }
 
+enum result hmac_set_secret(struct hmac *hmac, const struct secret *secret)
+{
+    assert(hmac->keyed != NULL);
+    if (secret->len == 0)
+        return RES_ERANGE;
+    return EVP_MAC_init(hmac->keyed, secret->octets, secret->len, NULL) == 1
+               ? RES_OK
+               : RES_ECRYPTO;
+}
+
 void hmac_free(struct hmac **hmac)
 {
-    if (*hmac != NULL)
-        EVP_MAC_CTX_free((*hmac)->keyed);
-    free(*hmac);
+    struct hmac *old = *hmac;
+
     *hmac = NULL;
+    if (old == NULL)
+        return;
+    /* The next one at this address is another. */
+    if (old->place != NULL && old->place->holder == old)
+        old->place->holder = NULL;
+    secret_free(&old->secret);
+    EVP_MAC_CTX_free(old->keyed);
+    free(old);
 }
+
+/* ---- sharing ---- */
+
+struct hmac_contexts *hmac_contexts_new(void)
+{
+    return calloc(1, sizeof(struct hmac_contexts));
+}
+
+void hmac_contexts_free(struct hmac_contexts **contexts)
+{
+    for (size_t i = 0; *contexts != NULL && i < HMAC_ALGORITHMS * PLACES; i++)
+        EVP_MAC_CTX_free((*contexts)->places[i / PLACES][i % PLACES].keyed);
+    free(*contexts);
+    *contexts = NULL;
+}
+
+enum result hmac_new_sharing(struct hmac_contexts *contexts,
+                             enum hmac_algorithm algorithm, const struct secret *secret,
+                             struct hmac **out)
+{
+    struct hmac *hmac;
+    enum result res = make(algorithm, secret, &hmac);
+
+    if (res != RES_OK)
+        return res;
+    res = secret_from_octets(secret->octets, secret->len, &hmac->secret);
+    if (res != RES_OK) {
+        free(hmac);
+        return res;
+    }
+    hmac->place = &contexts->places[algorithm][contexts->next++ % PLACES];
+    *out = hmac;
+    return RES_OK;
+}
+
+/* Puts the key into the shared context. A context starts with it. */
+static enum result take_place(const struct hmac *hmac)
+{
+    struct place *place = hmac->place;
+
+    place->holder = NULL;
+    if (place->keyed == NULL)
+        place->keyed = new_keyed(algorithms[hmac->algorithm].digest, &hmac->secret);
+    else if (EVP_MAC_init(place->keyed, hmac->secret.octets, hmac->secret.len, NULL) !=
+             1)
+        return RES_ECRYPTO;
+    if (place->keyed == NULL)
+        return RES_ECRYPTO;
+    place->holder = hmac;
+    return RES_OK;
+}
+
+/* The context that hmac_start has got ready. */
+static EVP_MAC_CTX *started(const struct hmac *hmac)
+{
+    if (hmac->place == NULL)
+        return hmac->keyed;
+    assert(hmac->place->holder == hmac);
+    return hmac->place->keyed;
+}
+
+/* ---- one MAC ---- */
 
 enum hmac_algorithm hmac_algorithm_of(const struct hmac *hmac)
 {
@@ -115,21 +223,23 @@ enum hmac_algorithm hmac_algorithm_of(const struct hmac *hmac)
 
 enum result hmac_start(struct hmac *hmac)
 {
-    return EVP_MAC_init(hmac->keyed, NULL, 0, NULL) == 1 ? RES_OK : RES_ECRYPTO;
+    if (hmac->place != NULL && hmac->place->holder != hmac)
+        return take_place(hmac);
+    return EVP_MAC_init(started(hmac), NULL, 0, NULL) == 1 ? RES_OK : RES_ECRYPTO;
 }
 
 enum result hmac_add(struct hmac *hmac, const uint8_t *octets, size_t len)
 {
     if (len == 0)
         return RES_OK;
-    return EVP_MAC_update(hmac->keyed, octets, len) == 1 ? RES_OK : RES_ECRYPTO;
+    return EVP_MAC_update(started(hmac), octets, len) == 1 ? RES_OK : RES_ECRYPTO;
 }
 
 enum result hmac_finish(struct hmac *hmac, uint8_t mac[LIMIT_MAC_OCTETS])
 {
     size_t len = 0;
 
-    if (EVP_MAC_final(hmac->keyed, mac, &len, LIMIT_MAC_OCTETS) != 1 ||
+    if (EVP_MAC_final(started(hmac), mac, &len, LIMIT_MAC_OCTETS) != 1 ||
         len != algorithms[hmac->algorithm].len)
         return RES_ECRYPTO;
     return RES_OK;

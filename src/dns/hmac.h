@@ -1,7 +1,9 @@
 /*
  * The MACs of RFC 8945 6 over OpenSSL's EVP_MAC. Floor 1b.
- * One keyed context per key, re-initialised without the key: the cheapest that OpenSSL
- * has.
+ * A keyed context that is re-initialised without its key is the cheapest that OpenSSL
+ * has, but takes a kilobyte: a million keys cannot have one each. The keys of a ring
+ * share a bounded number of contexts; one that finds another's key in its context puts
+ * in its own, which takes twice as long.
  */
 #ifndef TSIGATE_DNS_HMAC_H
 #define TSIGATE_DNS_HMAC_H
@@ -39,6 +41,23 @@ struct hmac; /* one key's context */
 enum result hmac_new(enum hmac_algorithm algorithm, const struct secret *secret,
                      struct hmac **out) MUST_CHECK NONNULL;
 void hmac_free(struct hmac **hmac) NONNULL;
+/* The same algorithm with another secret. RES_ERANGE, RES_ECRYPTO: of no use any more
+ * but to be freed. Not for those who share. */
+enum result hmac_set_secret(struct hmac *hmac,
+                            const struct secret *secret) MUST_CHECK NONNULL;
+
+/* Contexts, made when they are wanted, that many keys share. One MAC at a time. */
+struct hmac_contexts;
+
+/* NULL: no memory. */
+struct hmac_contexts *hmac_contexts_new(void) MUST_CHECK;
+/* After all who share them. */
+void hmac_contexts_free(struct hmac_contexts **contexts) NONNULL;
+/* As hmac_new, with a copy of the secret and none of the contexts for itself. */
+enum result hmac_new_sharing(struct hmac_contexts *contexts,
+                             enum hmac_algorithm algorithm, const struct secret *secret,
+                             struct hmac **out) MUST_CHECK NONNULL;
+
 enum hmac_algorithm hmac_algorithm_of(const struct hmac *hmac) NONNULL;
 
 /* start, add ..., finish: one MAC. After a failure only start is of use. mac receives

@@ -9,7 +9,8 @@ struct joining {
     const struct acl *acl;
     struct name gateway_name;
     struct diags *diags;
-    struct map secrets; /* struct print by its octets */
+    struct hmac *printer; /* for prints; NULL: none was made yet */
+    struct map secrets;   /* struct print by its octets */
     struct print *prints;
     size_t print_count;
 };
@@ -24,20 +25,19 @@ struct print {
     const struct key *key; /* the first that has it */
 };
 
-static enum result make_print(const struct secret *secret, struct print *out)
+static enum result make_print(struct joining *j, const struct secret *secret,
+                              struct print *out)
 {
     static const uint8_t constant[] = "tsigate: which secret is this?";
-    struct hmac *hmac = NULL;
-    enum result res = hmac_new(HMAC_SHA256, secret, &hmac);
+    enum result res = j->printer == NULL ? hmac_new(HMAC_SHA256, secret, &j->printer)
+                                         : hmac_set_secret(j->printer, secret);
 
     if (res == RES_OK)
-        res = hmac_start(hmac);
+        res = hmac_start(j->printer);
     if (res == RES_OK)
-        res = hmac_add(hmac, constant, sizeof(constant));
+        res = hmac_add(j->printer, constant, sizeof(constant));
     if (res == RES_OK)
-        res = hmac_finish(hmac, out->octets);
-    if (hmac != NULL)
-        hmac_free(&hmac);
+        res = hmac_finish(j->printer, out->octets);
     return res;
 }
 
@@ -80,7 +80,7 @@ static enum result check_secret(struct joining *j, const struct key *key,
 
     if (key->credential == NULL && !is_gateway(j, key->name))
         return RES_OK;
-    enum result res = make_print(secret, print);
+    enum result res = make_print(j, secret, print);
     if (res != RES_OK)
         return res;
     print->key = key;
@@ -129,6 +129,18 @@ static enum result add_client_key(struct joining *j, struct key *key)
     return res;
 }
 
+/* In use for each message: with a context of its own. */
+static enum result add_gateway_key(struct joining *j, const struct keyfile_key *from,
+                                   struct key *key)
+{
+    enum result res = hmac_new(from->algorithm, &from->secret, &key->hmac);
+
+    if (res != RES_OK)
+        return res;
+    j->ring->gateway = *key;
+    return check_secret(j, &j->ring->gateway, &from->secret);
+}
+
 static enum result add_key(struct joining *j, struct keyfile_key *from)
 {
     struct key key = {.name = from->name, .place = from->place};
@@ -139,13 +151,12 @@ static enum result add_key(struct joining *j, struct keyfile_key *from)
     if (other != NULL)
         return tell_twice(j, from, other);
 
-    enum result res = hmac_new(from->algorithm, &from->secret, &key.hmac);
+    if (is_gateway(j, key.name))
+        return add_gateway_key(j, from, &key);
+    enum result res =
+        hmac_new_sharing(j->ring->contexts, from->algorithm, &from->secret, &key.hmac);
     if (res != RES_OK)
         return res;
-    if (is_gateway(j, key.name)) {
-        j->ring->gateway = key;
-        return check_secret(j, &j->ring->gateway, &from->secret);
-    }
     key.credential = acl_credential_of(j->acl, key.name);
     res = add_client_key(j, &key);
     if (key.hmac != NULL)
@@ -226,12 +237,14 @@ enum result keyring_build(struct keyfile_key *keys, const struct acl *acl,
     for (const struct keyfile_key *key = keys; key != NULL; key = key->next)
         count++;
     j.prints = calloc(count, sizeof(*j.prints));
-    if (j.prints == NULL)
-        return RES_EMEM;
-    enum result res = join(&j, keys, gateway_place);
+    out->contexts = hmac_contexts_new();
+    enum result res = RES_EMEM;
+    if (j.prints != NULL && out->contexts != NULL)
+        res = join(&j, keys, gateway_place);
     map_fini(&j.secrets);
-    explicit_bzero(j.prints,
-                   count * sizeof(*j.prints)); /* O-4: one could guess at it */
+    hmac_free(&j.printer);
+    if (j.prints != NULL) /* O-4: one could guess at it */
+        explicit_bzero(j.prints, count * sizeof(*j.prints));
     free(j.prints);
     if (res != RES_OK)
         return res;
@@ -250,6 +263,7 @@ void keyring_fini(struct keyring *keyring)
     if (keyring->gateway.hmac != NULL)
         hmac_free(&keyring->gateway.hmac);
     map_fini(&keyring->by_name);
+    hmac_contexts_free(&keyring->contexts);
 }
 
 const struct key *keyring_find(const struct keyring *keyring, struct name name)

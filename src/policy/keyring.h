@@ -24,16 +24,17 @@ struct key {
 };
 
 struct keyring {
-    struct map by_name; /* struct key, without the gateway's own */
-    struct key gateway; /* hmac NULL: not found */
+    struct map by_name;             /* struct key, without the gateway's own */
+    struct key gateway;             /* hmac NULL: not found */
+    struct hmac_contexts *contexts; /* of by_name's keys */
     struct arena *arena;
 };
 
 /*
  * Joins the keys read with the ACL. Errors: `key-twice`, `secret-two-hosts`,
  * `gateway-key-missing`, `gateway-key-claimed` (U-10); warnings `secret-twice`,
- * `key-without-host`, `key-without-file`. Takes the secrets out of keys' list into
- * OpenSSL's contexts. RES_EFORMAT, RES_EMEM, RES_ECRYPTO.
+ * `key-without-host`, `key-without-file`. Takes the secrets out of keys' list.
+ * RES_EFORMAT, RES_EMEM, RES_ECRYPTO.
  */
 enum result keyring_build(struct keyfile_key *keys, const struct acl *acl,
                           struct name gateway_name, struct place gateway_place,

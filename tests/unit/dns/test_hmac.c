@@ -49,14 +49,110 @@ static void the_rfcs_vectors(void **state)
     secret_free(&secret);
 }
 
+static void mac_of(struct hmac *hmac, uint8_t mac[LIMIT_MAC_OCTETS])
+{
+    assert_int_equal(hmac_start(hmac), RES_OK);
+    assert_int_equal(hmac_add(hmac, (const uint8_t *)"octets", 6), RES_OK);
+    assert_int_equal(hmac_finish(hmac, mac), RES_OK);
+}
+
+static void make_secret(unsigned number, struct secret *out)
+{
+    uint8_t octets[32] = {(uint8_t)(number >> 8), (uint8_t)number};
+
+    assert_int_equal(secret_from_octets(octets, sizeof(octets), out), RES_OK);
+}
+
+/* What a key that has its context for itself makes of the same. */
+static void expect_mac(unsigned number, const uint8_t mac[LIMIT_MAC_OCTETS])
+{
+    enum hmac_algorithm algorithm = number % 2 == 0 ? HMAC_SHA256 : HMAC_SHA512;
+    uint8_t expected[LIMIT_MAC_OCTETS];
+    struct secret secret;
+    struct hmac *alone = NULL;
+
+    make_secret(number, &secret);
+    assert_int_equal(hmac_new(algorithm, &secret, &alone), RES_OK);
+    mac_of(alone, expected);
+    assert_memory_equal(mac, expected, hmac_algorithm_len(algorithm));
+    hmac_free(&alone);
+    secret_free(&secret);
+}
+
+/* More keys than there are contexts, in an order in which each finds another's key in
+ * its own; and one that was given back. */
+static void keys_share_contexts(void **state)
+{
+    enum { KEYS = 5000 };
+    static struct hmac *hmacs[KEYS];
+    struct hmac_contexts *contexts = hmac_contexts_new();
+    uint8_t mac[LIMIT_MAC_OCTETS];
+    struct secret secret;
+
+    (void)state;
+    assert_non_null(contexts);
+    for (unsigned i = 0; i < KEYS; i++) {
+        enum hmac_algorithm algorithm = i % 2 == 0 ? HMAC_SHA256 : HMAC_SHA512;
+        make_secret(i, &secret);
+        assert_int_equal(hmac_new_sharing(contexts, algorithm, &secret, &hmacs[i]),
+                         RES_OK);
+        secret_free(&secret); /* it has a copy */
+    }
+    for (unsigned i = 0; i < 3 * KEYS; i++) {
+        unsigned number = i * 1024u % KEYS + i % 3;
+        mac_of(hmacs[number], mac);
+        expect_mac(number, mac);
+        mac_of(hmacs[number], mac);
+        expect_mac(number, mac);
+    }
+    hmac_free(&hmacs[0]);
+    make_secret(4, &secret);
+    assert_int_equal(hmac_new_sharing(contexts, HMAC_SHA256, &secret, &hmacs[0]),
+                     RES_OK);
+    mac_of(hmacs[0], mac);
+    expect_mac(4, mac);
+    secret_free(&secret);
+    for (unsigned i = 0; i < KEYS; i++)
+        hmac_free(&hmacs[i]);
+    hmac_contexts_free(&contexts);
+    assert_null(contexts);
+}
+
+static void a_secret_takes_anothers_place(void **state)
+{
+    uint8_t mac[LIMIT_MAC_OCTETS];
+    const struct secret none = {0};
+    struct secret secrets[2];
+    struct hmac *hmac = NULL;
+
+    (void)state;
+    make_secret(2, &secrets[0]);
+    make_secret(4, &secrets[1]);
+    assert_int_equal(hmac_new(HMAC_SHA256, &secrets[0], &hmac), RES_OK);
+    mac_of(hmac, mac);
+    expect_mac(2, mac);
+    assert_int_equal(hmac_set_secret(hmac, &secrets[1]), RES_OK);
+    mac_of(hmac, mac);
+    expect_mac(4, mac);
+    assert_int_equal(hmac_set_secret(hmac, &none), RES_ERANGE);
+    hmac_free(&hmac);
+    secret_free(&secrets[0]);
+    secret_free(&secrets[1]);
+}
+
 static void an_empty_secret_is_refused(void **state)
 {
     const struct secret none = {0};
     struct hmac *hmac = NULL;
+    struct hmac_contexts *contexts = hmac_contexts_new();
 
     (void)state;
+    assert_non_null(contexts);
     assert_int_equal(hmac_new(HMAC_SHA256, &none, &hmac), RES_ERANGE);
     assert_null(hmac);
+    assert_int_equal(hmac_new_sharing(contexts, HMAC_SHA256, &none, &hmac), RES_ERANGE);
+    assert_null(hmac);
+    hmac_contexts_free(&contexts);
 }
 
 /* T-5. */
@@ -100,6 +196,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rfcs_vectors),
+        cmocka_unit_test(keys_share_contexts),
+        cmocka_unit_test(a_secret_takes_anothers_place),
         cmocka_unit_test(an_empty_secret_is_refused),
         cmocka_unit_test(algorithms_have_names),
     };
