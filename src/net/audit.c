@@ -388,6 +388,15 @@ void audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns)
     log_scan_free(&audit->past);
 }
 
+void audit_status(const struct audit *audit, struct json *json)
+{
+    json_object_open(json, "audit");
+    json_string(json, "file", audit->path);
+    json_bool(json, "writable", !audit->is_broken);
+    json_number(json, "octets", audit->size);
+    json_object_close(json);
+}
+
 void audit_close(struct audit **audit)
 {
     if (*audit == NULL)

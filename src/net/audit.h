@@ -38,6 +38,8 @@ void audit_sync(struct audit *audit, uint64_t token) NONNULL;
  * is as before.
  */
 const char *audit_rotate(struct audit *audit) MUST_CHECK NONNULL;
+/* `tsigate status`: a member of an open JSON object. */
+void audit_status(const struct audit *audit, struct json *json) NONNULL;
 /* To be called when the loop has run out: no sync is under way. */
 void audit_close(struct audit **audit) NONNULL;
 

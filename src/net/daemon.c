@@ -179,6 +179,8 @@ static void on_loaded(uv_work_t *work, int status)
     reload->is_stale = load->result != RES_OK;
     if (!reload->is_stale)
         adopt(daemon, load);
+    running_note_reload(&daemon->running, &load->diags, reload->is_stale,
+                        clock_now().real_us / 1000000);
     logger_diags(&load->diags);
     logger_printf(reload->is_stale ? LEVEL_ERROR : LEVEL_NOTICE,
                   "reload %s generation=%llu errors=%zu warnings=%zu",
@@ -232,10 +234,12 @@ static void write_status(void *arg, struct writer *w)
     json_number(&json, "pid", getpid());
     json_number(&json, "generation", (int64_t)daemon->snapshot->generation);
     json_string(&json, "loaded", timestamp_format(daemon->snapshot->loaded_s, loaded));
+    json_string(&json, "config", daemon->snapshot->settings.file);
     json_bool(&json, "config_stale", daemon->reload.is_stale);
     running_status(&daemon->running, &json);
     listen_tcp_status(daemon->tcp, &json);
     upstream_status(daemon->upstream, &json);
+    audit_status(daemon->audit, &json);
     txns_status(daemon->txns, &json, clock_now());
     json_object_close(&json);
 }

@@ -1,6 +1,10 @@
 #include "net/running.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "base/limits.h"
+#include "base/timestamp.h"
 
 static const char *const part_names[RUNNING_PARTS] = {
     [RUNNING_LISTEN] = "listen",
@@ -82,10 +86,44 @@ void running_compare(struct running *running, const struct settings *settings,
                        part_names[i]);
 }
 
+void running_note_reload(struct running *running, const struct diags *diags,
+                         bool is_refused, int64_t now_s)
+{
+    char text[LIMIT_PATH_OCTETS + LIMIT_LINE_OCTETS];
+    const struct diag *diag = diags->first;
+
+    memset(&running->refused, 0, sizeof(running->refused));
+    if (!is_refused)
+        return;
+    running->refused.at_s = now_s;
+    running->refused.errors = diags->errors;
+    while (diag != NULL && diag->severity != SEVERITY_ERROR)
+        diag = diag->next;
+    if (diag != NULL)
+        (void)snprintf(running->refused.first, sizeof(running->refused.first), "%s",
+                       diag_format(diag, text, sizeof(text)));
+}
+
+static void show_refused(const struct running *running, struct json *json)
+{
+    char time[TIMESTAMP_TEXT_OCTETS];
+
+    if (running->refused.at_s == 0) {
+        json_null(json, "reload_refused");
+        return;
+    }
+    json_object_open(json, "reload_refused");
+    json_string(json, "time", timestamp_format(running->refused.at_s, time));
+    json_number(json, "errors", (int64_t)running->refused.errors);
+    json_string(json, "first", running->refused.first);
+    json_object_close(json);
+}
+
 void running_status(const struct running *running, struct json *json)
 {
     char text[ADDR_TEXT_OCTETS];
 
+    show_refused(running, json);
     json_array_open(json, "listen");
     for (size_t i = 0; i < running->listen_count; i++)
         json_string(json, NULL, addr_format_port(&running->listen[i], text));

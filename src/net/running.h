@@ -23,6 +23,9 @@ enum running_part {
     RUNNING_PARTS,
 };
 
+/* Of the first error of a refused reload. */
+#define RUNNING_REFUSED_OCTETS 1024
+
 struct running {
     struct arena arena;
     struct addr *listen;
@@ -31,6 +34,11 @@ struct running {
     const char *control; /* NULL: none */
     const char *audit_file;
     bool differs[RUNNING_PARTS]; /* from the configuration loaded last */
+    struct {
+        int64_t at_s; /* 0: the last reload was taken */
+        uint64_t errors;
+        char first[RUNNING_REFUSED_OCTETS];
+    } refused;
 };
 
 /* RES_EMEM. */
@@ -40,7 +48,10 @@ void running_fini(struct running *running) NONNULL;
 /* Notes what differs, with a warning `restart-needed` for each. */
 void running_compare(struct running *running, const struct settings *settings,
                      struct diags *diags) NONNULL;
-/* Members `listen` and `restart_needed` of an open JSON object. */
+/* Members `reload_refused`, `listen` and `restart_needed` of an open JSON object. */
+/* A reload is over: what was wrong is shown until one is taken. */
+void running_note_reload(struct running *running, const struct diags *diags,
+                         bool is_refused, int64_t now_s) NONNULL;
 void running_status(const struct running *running, struct json *json) NONNULL;
 
 #endif

@@ -93,6 +93,85 @@ enum json_token json_next(struct json_reader *reader)
     return *reader->at == '"' ? read_string(reader) : read_word(reader);
 }
 
+/* ---- walking ---- */
+
+#define WALK_DEPTH  8
+#define WALK_OCTETS 256
+
+struct walk {
+    char path[WALK_OCTETS];
+    size_t len[WALK_DEPTH]; /* of the path, as it was outside each bracket */
+    int depth;
+    size_t outside; /* of the path without the member's name */
+};
+
+static bool walk_in(struct walk *walk)
+{
+    if (walk->depth == WALK_DEPTH)
+        return false;
+    walk->len[walk->depth++] = walk->outside;
+    walk->outside = strlen(walk->path);
+    return true;
+}
+
+/* Behind the bracket stands another member, or another element of the same path. */
+static bool walk_out(struct walk *walk)
+{
+    if (walk->depth == 0)
+        return false;
+    walk->path[walk->outside] = '\0';
+    walk->outside = walk->len[--walk->depth];
+    return true;
+}
+
+static bool walk_key(struct walk *walk, const char *key)
+{
+    bool is_first = walk->outside == 0;
+    size_t len = strlen(key);
+    if (walk->outside + len + 2 > sizeof walk->path)
+        return false;
+    walk->path[walk->outside] = is_first ? '\0' : '.';
+    memcpy(walk->path + walk->outside + !is_first, key, len + 1);
+    return true;
+}
+
+static bool walk_token(struct walk *walk, enum json_token token, const char *text,
+                       void (*visit)(void *arg, const char *path, const char *value),
+                       void *arg)
+{
+    switch (token) {
+    case JSON_WRONG:
+    case JSON_END:
+        return false;
+    case JSON_OBJECT_OPEN:
+    case JSON_ARRAY_OPEN:
+        return walk_in(walk);
+    case JSON_OBJECT_CLOSE:
+        walk->path[walk->outside] = '\0';
+        visit(arg, walk->path, NULL);
+        return walk_out(walk);
+    case JSON_ARRAY_CLOSE:
+        return walk_out(walk);
+    case JSON_KEY:
+        return walk_key(walk, text);
+    case JSON_STRING:
+    case JSON_WORD:
+        visit(arg, walk->path, text);
+        return true;
+    }
+    return false;
+}
+
+void json_walk(const char *document,
+               void (*visit)(void *arg, const char *path, const char *value), void *arg)
+{
+    char text[16384];
+    struct walk walk = {.depth = 0};
+    struct json_reader r = {document, text, sizeof text};
+    while (walk_token(&walk, json_next(&r), text, visit, arg))
+        continue;
+}
+
 const char *json_first_string(const char *document, char *text, size_t capacity)
 {
     struct json_reader r = {document, text, capacity};

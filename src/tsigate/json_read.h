@@ -31,6 +31,16 @@ struct json_reader {
 
 enum json_token json_next(struct json_reader *reader) MUST_CHECK NONNULL;
 
+/*
+ * Calls visit for each string, number or word of the document, in order, with the names
+ * that lead to it, joined by dots ("zones.name"; arrays have none); and with value NULL
+ * at the end of each object. Stops at what is not JSON, or nested or named beyond the
+ * room here.
+ */
+void json_walk(const char *document,
+               void (*visit)(void *arg, const char *path, const char *value), void *arg)
+    NONNULL_AT(1, 2);
+
 /* The first string that is no member's name; "" when there is none. Gives text back. */
 const char *json_first_string(const char *document, char *text,
                               size_t capacity) NONNULL;

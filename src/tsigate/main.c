@@ -62,7 +62,7 @@ static const struct command commands[] = {
     {"tail", tail_main,
      "tsigate tail [--host HOST] [--name NAME] [--verdict VERDICT] [--json] [-c FILE]",
      "decisions as they happen"},
-    {"status", status_main, "tsigate status [--json] [-c FILE]",
+    {"status", status_main, "tsigate status [--verbose] [--json] [-c FILE]",
      "what the running tsigated is doing"},
     {"reload", reload_main, "tsigate reload [--json] [-c FILE]",
      "make the running tsigated read its files again"},

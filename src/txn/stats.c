@@ -45,15 +45,34 @@ static void show_zones(const struct txns *txns, struct json *json)
     json_array_close(json);
 }
 
+/* NULL: the key has none any more. */
+static const char *host_of(const struct txns *txns, struct name key, char *text)
+{
+    const struct acl_credential *credential =
+        acl_credential_of(&txns->snapshot->acl, key);
+    return credential != NULL ? name_to_text(credential->host->name, text) : NULL;
+}
+
+/* What an auditor notes down, to tell later that nothing was cut off or rewritten. */
+static void show_chain(const struct txns *txns, struct json *json)
+{
+    json_object_open(json, "audit_chain");
+    json_number(json, "last_seq", (int64_t)txns->chain.next_seq - 1);
+    json_hex(json, "last_sha256", txns->chain.prev, sizeof txns->chain.prev);
+    json_object_close(json);
+}
+
 static void show_keys(const struct txns *txns, struct json *json)
 {
     size_t cursor = 0;
     const struct key_use *use;
     json_array_open(json, "keys");
     while ((use = map_next(&txns->keys, &cursor)) != NULL) {
-        char name[NAME_TEXT_OCTETS], time[TIMESTAMP_TEXT_OCTETS];
+        char name[NAME_TEXT_OCTETS], host[NAME_TEXT_OCTETS];
+        char time[TIMESTAMP_TEXT_OCTETS];
         json_object_open(json, NULL);
         json_string(json, "name", name_to_text(name_of(&use->name), name));
+        json_string(json, "host", host_of(txns, name_of(&use->name), host));
         json_string(json, "last_use",
                     timestamp_format(use->last_us / TXN_SECOND_US, time));
         json_number(json, "requests", (int64_t)use->count);
@@ -83,6 +102,7 @@ void txns_status(const struct txns *txns, struct json *json, struct txn_now now)
     json_number(json, "transactions", (int64_t)txn_table_count(txns->table));
     json_number(json, "hosts", (int64_t)txns->snapshot->source.host_count);
     json_number(json, "rights", (int64_t)txns->snapshot->acl.right_count);
+    show_chain(txns, json);
     show_links(txns, json);
     show_zones(txns, json);
     show_keys(txns, json);

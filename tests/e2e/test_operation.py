@@ -346,7 +346,15 @@ def test_status(running):
     done = gateway.tool("status", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
-    assert gateway.tool("status").stdout.strip()
+    assert not gateway.tool("status").stdout.startswith("!")
+    gateway.acl.write_text(BAD)
+    assert gateway.tool("reload").returncode == 3
+    warnings = [line for line in gateway.tool("status").stdout.splitlines()
+                if line.startswith("!")]
+    assert len(warnings) == 2 and "refused" in warnings[0] and "acmee" in warnings[1]
+    gateway.acl.write_text(ACL)
+    assert gateway.tool("reload").returncode == 0
+    assert not gateway.tool("status").stdout.startswith("!")
 
 
 def test_status_of_many_keys(fresh_lab):
@@ -449,6 +457,10 @@ def test_audit_tools(running):
     wire.ask_tcp(add(gateway, key="stray.duckcorp.org"), gateway.port)
     verified = gateway.tool("audit", "verify")
     assert verified.returncode == 0, verified.stdout
+    chain = json.loads(gateway.tool("status", "--json").stdout)["audit_chain"]
+    anchor = f"{chain['last_seq']}:{chain['last_sha256']}"
+    assert verified.stdout.splitlines()[-1] == f"anchor {anchor}"
+    assert gateway.tool("audit", "verify", "--anchor", anchor).returncode == 0
     replayed = gateway.tool("replay", gateway.audit)
     assert (replayed.returncode, replayed.stderr) == (0, ""), replayed.stdout
     assert "11 requests: 0 " in replayed.stdout

@@ -667,41 +667,97 @@ class Daemon(threading.Thread):
 
 
 STATUS = {"ok": True, "generation": 3, "config_stale": True,
-          "listen": ["127.0.0.1:5300"], "restart_needed": [],
+          "reload_refused": {"first": "site.acl:3:1: no", "errors": 1},
+          "listen": ["127.0.0.1:5300", "[::1]:5300"], "restart_needed": [],
           "primary": {"update": "up", "query": "down"},
-          "zones": [{"name": "a", "waiting": 0}, {"name": "b", "waiting": 2}],
-          "odd": "a\n\x1b[31mb"}
+          "zones": [{"name": "a", "dynamic": False, "served": True, "waiting": 0},
+                    {"name": "b", "dynamic": True, "served": False, "waiting": 2}],
+          "upstream": [{"link": "update", "server": "127.0.0.1:53", "last_error": None},
+                       {"link": "query", "server": None, "last_error": "connection refused"}],
+          "keys": [{"name": "k1", "host": "h1", "last_use": "2026-11-25T00:00:01Z",
+                    "requests": 4},
+                   {"name": "k2", "host": None, "last_use": "2026-11-25T00:00:02Z",
+                    "requests": 5}],
+          "version": "0.1.0", "pid": 7, "uptime_s": 10920, "config": "/etc/tsigate.conf",
+          "loaded": "then", "hosts": 5, "rights": 9, "under_way": 1, "transactions": 2,
+          "received": 3, "audit": {"file": "/var/audit", "writable": False},
+          "audit_chain": {"last_seq": 12}, "outcomes": {"permitted": 8, "a\n\x1b[31mb": 1}}
 STATUS_TEXT = """\
 ! the last reload was refused, the files before it are in force: see tsigate check
+! site.acl:3:1: no
 ! primary: the connection for queries is down
+! zone b: the primary has not given its SOA
+! the audit log cannot be written: no update is carried out
+! primary: connection refused
+tsigated 0.1.0, pid 7, up 3 h 2 m
+configuration  /etc/tsigate.conf, generation 3, loaded then
+policy         5 hosts, 9 rights
+listening on   127.0.0.1:5300 [::1]:5300
+primary        updates up, queries down, at 127.0.0.1:53
+requests       1 under way, 2 remembered, 3 received
+audit          /var/audit, 12 lines
+
+ZONE                                     KIND     SERVED  WAITING
+a                                        static   yes     0
+b                                        dynamic  NO      2
+
+KEY                                      HOST                             LAST USE             REQUESTS
+k2                                       -                                2026-11-25T00:00:02Z 5
+k1                                       h1                               2026-11-25T00:00:01Z 4
+
+OUTCOME                      REQUESTS
+permitted                    8
+a??[31mb                     1
+"""
+VERBOSE_HEAD = """\
 ok                          true
 generation                  3
 config_stale                true
+reload_refused
+  first                     site.acl:3:1: no
+  errors                    1
 listen
   127.0.0.1:5300
+  [::1]:5300
 restart_needed              none
 primary
   update                    up
   query                     down
 zones
   - name                    a
-    waiting                 0
-  - name                    b
-    waiting                 2
-odd                         a??[31mb
+    dynamic                 false
 """
 
 
+def status(site, *options):
+    (site.folder / "control.sock").unlink(missing_ok=True)
+    daemon = Daemon(site.folder / "control.sock", json.dumps(STATUS).encode() + b"\n")
+    done = site.run("status", *options)
+    assert (done.returncode, done.stderr, daemon.asked) == (0, "", b"status\n")
+    return done.stdout
+
+
 def test_status(site):
-    line = json.dumps(STATUS).encode() + b"\n"
-    daemon = Daemon(site.folder / "control.sock", line)
-    done = site.run("status")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert daemon.asked == b"status\n"
-    assert done.stdout == STATUS_TEXT
-    (site.folder / "control.sock").unlink()
-    Daemon(site.folder / "control.sock", line)
-    assert site.json("status") == STATUS
+    assert status(site) == STATUS_TEXT
+    assert json.loads(status(site, "--json")) == STATUS
+    verbose = status(site, "--verbose").splitlines(keepends=True)
+    warnings = STATUS_TEXT.splitlines(keepends=True)[:6]
+    assert verbose[:6] == warnings
+    assert "".join(verbose[6:]).startswith(VERBOSE_HEAD)
+
+
+def test_status_lists_the_keys_that_were_used_last(site):
+    keys = STATUS["keys"]
+    try:
+        STATUS["keys"] = [{"name": f"k{n}", "host": None, "requests": 1,
+                           "last_use": f"2026-11-25T00:00:{n:02}Z"} for n in (*range(9, 40), *range(9))]
+        lines = status(site).splitlines()
+    finally:
+        STATUS["keys"] = keys
+    at = next(n for n, line in enumerate(lines) if line.startswith("KEY"))
+    assert [line.split()[0] for line in lines[at + 1:at + 22]] == [
+        *(f"k{n}" for n in range(39, 19, -1)), "..."]
+    assert "20 keys used before" in lines[at + 21]
 
 
 def test_reload(site):

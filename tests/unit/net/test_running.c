@@ -70,9 +70,50 @@ static void test_each_part(void **state)
                  "\"restart_needed\":[\"user\",\"control\",\"audit.file\"]");
 }
 
+static void expect_status(const struct running *running, const char *expected)
+{
+    static char text[8192];
+    struct writer w = writer_of((uint8_t *)text, sizeof(text) - 1);
+    struct json json = json_of(&w);
+
+    json_object_open(&json, NULL);
+    running_status(running, &json);
+    json_object_close(&json);
+    assert_false(w.failed);
+    text[w.len] = '\0';
+    if (strstr(text, expected) == NULL)
+        fail_msg("%s", text);
+}
+
+/* A refused reload is shown, by its first error, until one is taken. */
+static void test_refused_reload(void **state)
+{
+    struct settings settings = base_settings();
+    struct running running;
+    struct diags diags;
+    const struct place place = {.file = "a.acl", .line = 3, .column = 1};
+
+    (void)state;
+    assert_int_equal(running_init(&running, &settings), RES_OK);
+    diags_init(&diags);
+    expect_status(&running, "\"reload_refused\":null,");
+    diags_warn(&diags, place, "hm", "only a warning");
+    diags_error(&diags, place, "no", "that is wrong");
+    diags_error(&diags, place, "no", "and that");
+    running_note_reload(&running, &diags, true, 1795564800);
+    expect_status(&running,
+                  "\"reload_refused\":{\"time\":\"2026-11-25T00:00:00Z\",\"errors\":2,"
+                  "\"first\":\"a.acl:3:1: that is wrong");
+    running_note_reload(&running, &diags, false, 1795564801);
+    expect_status(&running, "\"reload_refused\":null,");
+    diags_fini(&diags);
+    running_fini(&running);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_part)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_part),
+                                       cmocka_unit_test(test_refused_reload)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
