@@ -1,5 +1,6 @@
 /* Lines of the audit log: who wants them, and how people read them. */
 #include "tsigate/audit.h"
+#include "tsigate/paint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -153,12 +154,13 @@ bool audit_filter_wants(const struct audit_filter *filter,
 
 /* ---- rows ---- */
 
-static const char row_form[] = "%-20s %-24s %-10s %-20s %-9s %-12s %-6s %s\n";
+/* The verdict between its colours. */
+static const char row_form[] = "%-20s %-24s %s%-10s%s %-20s %-9s %-12s %-6s %s\n";
 
 void audit_print_head(void)
 {
-    printf(row_form, "TIME", "HOST", "VERDICT", "REASON", "RCODE", "OPERATION", "TYPE",
-           "NAME -> TARGET  RULE");
+    printf(row_form, "TIME", "HOST", "", "VERDICT", "", "REASON", "RCODE", "OPERATION",
+           "TYPE", "NAME -> TARGET  RULE");
 }
 
 static const char *or_dash(const char *text)
@@ -190,8 +192,11 @@ static void begin_row(const struct log_record *record, struct row *row)
 static void print_row(const struct row *row, const char *op, const char *type,
                       const char *rest)
 {
-    printf(row_form, row->time, or_dash(row->host), or_dash(row->verdict),
-           or_dash(row->reason), or_dash(row->rcode), op, type, rest);
+    bool is_permitted = strcmp(row->verdict, "permitted") == 0;
+    printf(row_form, row->time, or_dash(row->host),
+           paint_on(stdout, is_permitted ? PAINT_GOOD : PAINT_BAD),
+           or_dash(row->verdict), paint_off(stdout), or_dash(row->reason),
+           or_dash(row->rcode), op, type, rest);
 }
 
 /* Further changes of the request stand below the first, under blanks. */
@@ -215,7 +220,7 @@ static void print_changes(struct row *row, struct log_span changes)
         if (is_first)
             print_row(row, op, type, rest);
         else
-            printf(row_form, "", "", "", "", "", op, type, rest);
+            printf(row_form, "", "", "", "", "", "", "", op, type, rest);
         is_first = false;
     }
     if (is_first)

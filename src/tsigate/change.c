@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/guess.h"
+
 enum {
     OPTION_FILE = 256,
 };
@@ -29,7 +31,13 @@ static int check_profile(struct tool *tool, const char *profile)
     if (map_get(&tool->snapshot->source.profile_by_name, profile, strlen(profile)) !=
         NULL)
         return TOOL_DONE;
-    return tool_usage(tool, "there is no profile \"%s\"", profile);
+    struct guess guess = guess_of(profile);
+    const struct acl_profile *known;
+    size_t cursor = 0;
+    while ((known = map_next(&tool->snapshot->source.profile_by_name, &cursor)) != NULL)
+        guess_add(&guess, known->name);
+    return tool_usage(tool, "there is no profile \"%s\"%s%s", profile,
+                      guess_lead(&guess), guess_text(&guess));
 }
 
 int change_read(struct install *install, struct change *out, int argc, char **argv)

@@ -7,6 +7,7 @@
 #include "base/remedy.h"
 #include "policy/lint.h"
 #include "tsigate/alabel.h"
+#include "tsigate/paint.h"
 #include "tsigate/tool.h"
 
 enum {
@@ -322,7 +323,10 @@ static bool is_remedy_told(const struct diags *diags, const struct diag *diag)
 static void print_diags(struct tool *tool)
 {
     for (const struct diag *diag = tool->diags.first; diag != NULL; diag = diag->next) {
-        fprintf(stderr, "%s\n", diag_text(tool, diag));
+        fprintf(stderr, "%s%s%s\n",
+                paint_on(stderr,
+                         diag->severity == SEVERITY_ERROR ? PAINT_STRONG : PAINT_NOTE),
+                diag_text(tool, diag), paint_off(stderr));
         const char *remedy =
             is_remedy_told(&tool->diags, diag) ? NULL : remedy_for(tool, diag);
         if (remedy != NULL)

@@ -10,6 +10,7 @@
 #include "base/timestamp.h"
 #include "dns/type.h"
 #include "policy/rightset.h"
+#include "tsigate/paint.h"
 #include "tsigate/right_text.h"
 #include "tsigate/tool.h"
 
@@ -311,8 +312,16 @@ static enum result make_lines(struct diff *diff)
 
 static void print_lines(const struct diff *diff, FILE *stream)
 {
-    for (size_t i = 0; i < diff->changes.count; i++)
-        fprintf(stream, "%s\n", diff->lines[i].text);
+    static const enum paint paints[] = {[RIGHTSET_LOST] = PAINT_BAD,
+                                        [RIGHTSET_GAINED] = PAINT_GOOD,
+                                        [RIGHTSET_CHANGED] = PAINT_NOTE};
+    const char *on[] = {paint_on(stream, paints[0]), paint_on(stream, paints[1]),
+                        paint_on(stream, paints[2])};
+    const char *off = paint_off(stream);
+    for (size_t i = 0; i < diff->changes.count; i++) {
+        const struct diff_line *line = &diff->lines[i];
+        fprintf(stream, "%s%s%s\n", on[line->change->sign], line->text, off);
+    }
 }
 
 static void print_json(const struct diff *diff, FILE *stream)

@@ -10,6 +10,7 @@
 #include "dns/type.h"
 #include "tsigate/ask.h"
 #include "tsigate/live.h"
+#include "tsigate/paint.h"
 #include "tsigate/sample.h"
 #include "tsigate/tool.h"
 
@@ -184,8 +185,9 @@ static void print_who(struct explain *e, struct writer *w)
     struct ask_who who = ask_who_is(&tool->snapshot->acl, e->ask.who);
     print_label(w, "who");
     if (who.host == NULL) {
-        writer_printf(w, "%s, neither a host nor a host's key",
-                      tool_name_text(tool, e->ask.who));
+        const char *who_text = tool_name_text(tool, e->ask.who);
+        writer_printf(w, "%s, neither a host nor a host's key%s", who_text,
+                      tool_guess_host(tool, who_text));
         return;
     }
     writer_printf(w, "host %s", tool_name_text(tool, who.host->name));
@@ -297,10 +299,12 @@ static int print_text(struct explain *e)
     struct writer *w = &page->writer;
     const struct outcome *outcome = outcome_of(e->plan.reason);
     bool is_permitted = e->plan.reason == REASON_PERMITTED;
+    writer_string(w, paint_on(stdout, is_permitted ? PAINT_GOOD : PAINT_BAD));
     if (is_permitted)
         writer_string(w, "permitted");
     else
         writer_printf(w, "refused: %s [%s]", outcome->name, rcode_name(outcome->rcode));
+    writer_string(w, paint_off(stdout));
     if (!is_permitted)
         print_refusal(e, w);
     print_who(e, w);

@@ -110,8 +110,9 @@ int key_rotate(struct tool *tool, const struct key_request *request,
         return TOOL_USAGE;
     const struct acl_host *host = acl_host_named(&tool->snapshot->acl, name);
     if (host == NULL)
-        return tool_fail(TOOL_NO, "the ACL has no host %s: tsigate key new %s",
-                         request->word, request->word);
+        return tool_fail(
+            TOOL_NO, "the ACL has no host %s%s (of a new host: tsigate key new %s)",
+            request->word, tool_guess_host(tool, request->word), request->word);
     code = key_plan_make(tool, request, dated_name(tool, tool_name_text(tool, name)),
                          &plan);
     if (code == TOOL_DONE)

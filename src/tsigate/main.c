@@ -3,7 +3,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/guess.h"
 #include "config.h"
+#include "tsigate/help.h"
 #include "tsigate/tool.h"
 
 struct command {
@@ -56,8 +58,7 @@ static const struct command commands[] = {
      "                          [--verdict VERDICT] [--json] [-c FILE] [FILE...]\n"
      "       tsigate audit rotate [--json] [-c FILE]",
      "the audit log: is its chain whole; its lines; on to a new file"},
-    {"replay", replay_main,
-     "tsigate replay [--json] [-c FILE] AUDIT... [--acl ACL...]",
+    {"replay", replay_main, "tsigate replay [--json] [-c FILE] AUDIT... [--acl ACL...]",
      "which past requests another ACL would judge differently"},
     {"tail", tail_main,
      "tsigate tail [--host HOST] [--name NAME] [--verdict VERDICT] [--json] [-c FILE]",
@@ -79,6 +80,15 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+static int no_command(const char *word)
+{
+    struct guess guess = guess_of(word);
+    for (size_t i = 0; i < COMMANDS; i++)
+        guess_add(&guess, commands[i].name);
+    return tool_fail(TOOL_USAGE, "there is no command \"%s\"%s%s (see tsigate --help)",
+                     word, guess_lead(&guess), guess_text(&guess));
+}
+
 static void print_help(FILE *stream)
 {
     fputs("usage: tsigate COMMAND [OPTION...]\n\n", stream);
@@ -95,10 +105,9 @@ static int help(const char *word)
 {
     const struct command *command = word != NULL ? find_command(word) : NULL;
     if (word != NULL && command == NULL)
-        return tool_fail(TOOL_USAGE, "there is no command \"%s\" (see tsigate --help)",
-                         word);
+        return no_command(word);
     if (command != NULL)
-        printf("usage: %s\n%s\n", command->usage, command->summary);
+        help_print(command->name, command->usage, command->summary);
     else
         print_help(stdout);
     return TOOL_DONE;
@@ -108,7 +117,9 @@ static int run(const struct command *command, int argc, char **argv)
 {
     char program[] = "tsigate"; /* getopt's messages begin with it */
     struct tool tool = {
+        .command = command->name,
         .usage = command->usage,
+        .summary = command->summary,
         .conf_file = SYSCONFDIR "/tsigate.conf",
         .now_s = time(NULL),
     };
@@ -125,6 +136,19 @@ static int run(const struct command *command, int argc, char **argv)
     return code;
 }
 
+/* For shells; see complete.c, which knows all words but the first. */
+static int complete(int argc, char **argv)
+{
+    static const struct command command = {"complete", complete_main, "", ""};
+    const char *current = argv[argc - 1];
+    bool is_command = argc == 3 || (argc == 4 && strcmp(argv[2], "help") == 0);
+    for (size_t i = 0; is_command && i < COMMANDS; i++) {
+        if (strncmp(commands[i].name, current, strlen(current)) == 0)
+            printf("%s\t%s\n", commands[i].name, commands[i].summary);
+    }
+    return is_command ? TOOL_DONE : run(&command, argc - 1, argv + 1);
+}
+
 int main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
@@ -138,9 +162,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0)
         return help(argc > 2 ? argv[2] : NULL);
+    if (strcmp(word, "complete") == 0)
+        return complete(argc, argv);
     const struct command *command = find_command(word);
     if (command == NULL)
-        return tool_fail(TOOL_USAGE, "there is no command \"%s\" (see tsigate --help)",
-                         word);
+        return no_command(word);
     return run(command, argc - 1, argv + 1);
 }

@@ -365,7 +365,8 @@ int revoke_main(struct tool *tool, int argc, char **argv)
         return code;
     const char *file = r.change.file != NULL ? r.change.file : choose_file(&r);
     if (file == NULL)
-        return tool_fail(TOOL_NO, "there is no host %s", r.change.host_text);
+        return tool_fail(TOOL_NO, "there is no host %s%s", r.change.host_text,
+                         tool_guess_host(r.install.tool, r.change.host_text));
     code = revoke_in(&r, file);
     install_close(&r.install);
     return code;

@@ -232,7 +232,8 @@ int rights_main(struct tool *tool, int argc, char **argv)
     if (name.octets != NULL) {
         host = acl_host_named(&tool->snapshot->acl, name);
         if (host == NULL)
-            return tool_fail(TOOL_NO, "the ACL has no host %s", argv[optind]);
+            return tool_fail(TOOL_NO, "the ACL has no host %s%s", argv[optind],
+                             tool_guess_host(tool, argv[optind]));
     }
     size_t count = count_rows(&tool->snapshot->acl, host);
     struct right_row *rows = collect_rows(tool, host, count);

@@ -8,6 +8,7 @@
 #include "dns/text.h"
 #include "policy/explain.h"
 #include "tsigate/ask.h"
+#include "tsigate/paint.h"
 #include "tsigate/tool.h"
 
 /* Of an add whose row has no ttl=: within the bounds of every stock profile. */
@@ -107,10 +108,10 @@ static void report_failure(struct table_run *run, const struct eval_row *row,
 {
     run->failed++;
     if (!run->tool->is_json) {
-        printf("%s:%u:%u: expected %s, got %s%s%s%s\n", row->place.file,
-               row->place.line, row->place.column, expected, got,
+        printf("%s%s:%u:%u: expected %s, got %s%s%s%s%s\n", paint_on(stdout, PAINT_BAD),
+               row->place.file, row->place.line, row->place.column, expected, got,
                rule != NULL ? " (" : "", rule != NULL ? rule : "",
-               rule != NULL ? ")" : "");
+               rule != NULL ? ")" : "", paint_off(stdout));
         return;
     }
     struct json *json = &run->page->json;

@@ -8,9 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/guess.h"
 #include "dns/type.h"
 #include "net/conf.h"
 #include "tsigate/alabel.h"
+#include "tsigate/help.h"
+#include "tsigate/paint.h"
 #include "tsigate/right_text.h"
 
 /* ---- options ---- */
@@ -18,9 +21,9 @@
 static void complain(const char *format, va_list args)
 {
     fflush(stdout);
-    fputs("tsigate: ", stderr);
+    fprintf(stderr, "%stsigate: ", paint_on(stderr, PAINT_STRONG));
     vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s\n", paint_off(stderr));
 }
 
 int tool_usage(const struct tool *tool, const char *format, ...)
@@ -42,6 +45,19 @@ int tool_fail(int code, const char *format, ...)
     return code;
 }
 
+/* Behind what getopt has said of an option that there is not: "--stict=x". */
+static void tell_meant(const char *word, const struct option *options)
+{
+    char text[64];
+    word += strspn(word, "-");
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(word, "="), word);
+    struct guess guess = guess_of(text);
+    for (; options->name != NULL; options++)
+        guess_add(&guess, options->name);
+    if (guess.text != NULL)
+        fprintf(stderr, "tsigate: did you mean --%s?\n", guess.text);
+}
+
 int tool_option(struct tool *tool, int argc, char **argv, const struct option *options,
                 bool is_ordered)
 {
@@ -55,9 +71,11 @@ int tool_option(struct tool *tool, int argc, char **argv, const struct option *o
             tool->is_json = true;
             break;
         case 'h':
-            printf("usage: %s\n", tool->usage);
+            help_print(tool->command, tool->usage, tool->summary);
             return TOOL_OPTION_HELP;
         case '?':
+            if (optopt == 0) /* else it is one that wants a value */
+                tell_meant(argv[optind - 1], options);
             fprintf(stderr, "usage: %s\n", tool->usage);
             return TOOL_OPTION_WRONG;
         default:
@@ -144,7 +162,8 @@ int tool_load(struct tool *tool, const struct tool_wanted *wanted)
     for (const struct diag *diag = tool->diags.first; diag != NULL; diag = diag->next) {
         char text[LIMIT_LINE_OCTETS + LIMIT_PATH_OCTETS];
         if (diag->severity == SEVERITY_ERROR)
-            fprintf(stderr, "%s\n", diag_format(diag, text, sizeof text));
+            fprintf(stderr, "%s%s%s\n", paint_on(stderr, PAINT_STRONG),
+                    diag_format(diag, text, sizeof text), paint_off(stderr));
     }
     if (tool->diags.errors > 0)
         return TOOL_CONFIG;
@@ -153,6 +172,22 @@ int tool_load(struct tool *tool, const struct tool_wanted *wanted)
 }
 
 /* ---- words and output ---- */
+
+const char *tool_guess_host(struct tool *tool, const char *word)
+{
+    const struct acl_source *source = &tool->snapshot->source;
+    struct guess guess = guess_of(word);
+    for (size_t i = 0; i < source->host_count; i++) {
+        char text[NAME_TEXT_OCTETS];
+        const char *best = guess.text;
+        guess_add(&guess, name_to_text(source->hosts[i]->name, text));
+        if (guess.text != best) /* text is about to go */
+            guess.text = arena_string(&tool->arena, text);
+    }
+    const char *told =
+        arena_printf(&tool->arena, "%s%s", guess_lead(&guess), guess_text(&guess));
+    return told != NULL ? told : "";
+}
 
 struct name tool_name(struct tool *tool, const char *word)
 {

@@ -26,7 +26,9 @@ enum {
 };
 
 struct tool {
-    const char *usage;     /* of the subcommand */
+    const char *command;   /* the subcommand */
+    const char *usage;     /* of it */
+    const char *summary;   /* of it, in a line */
     const char *conf_file; /* -c */
     bool is_json;          /* --json */
     int64_t now_s;
@@ -41,6 +43,7 @@ typedef int tool_command(struct tool *tool, int argc, char **argv);
 tool_command audit_main;
 tool_command check_main;
 tool_command cnames_main;
+tool_command complete_main;
 tool_command diff_main;
 tool_command edit_main;
 tool_command explain_main;
@@ -103,6 +106,10 @@ enum result tool_read(struct tool *tool,
 int tool_load(struct tool *tool, const struct tool_wanted *wanted) MUST_CHECK NONNULL;
 
 /* ---- words and output ---- */
+
+/* "; did you mean NAME", of the hosts of the loaded ACL, for word; "" if none is near.
+ * In the tool's arena. */
+const char *tool_guess_host(struct tool *tool, const char *word) NONNULL;
 
 /* The name that a word spells. octets NULL: it spells none, as told on stderr. */
 struct name tool_name(struct tool *tool, const char *word) NONNULL;
