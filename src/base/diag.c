@@ -130,9 +130,11 @@ const char *diag_format(const struct diag *diag, char *text, size_t capacity)
         (void)snprintf(line, sizeof(line), ":%u", place->line);
     if (line[0] != '\0' && place->column != 0)
         (void)snprintf(column, sizeof(column), ":%u", place->column);
-    (void)snprintf(
-        text, capacity, "%s%s%s%s%s%s [%s]", place->file != NULL ? place->file : "",
-        line, column, place->file != NULL ? ": " : "",
-        diag->severity == SEVERITY_WARNING ? "warning: " : "", diag->message, diag->id);
+    bool has_id = diag->id[0] != '\0';
+    (void)snprintf(text, capacity, "%s%s%s%s%s%s%s%s%s",
+                   place->file != NULL ? place->file : "", line, column,
+                   place->file != NULL ? ": " : "",
+                   diag->severity == SEVERITY_WARNING ? "warning: " : "", diag->message,
+                   has_id ? " [" : "", diag->id, has_id ? "]" : "");
     return text;
 }

@@ -27,7 +27,7 @@ enum severity {
 
 struct diag {
     enum severity severity;
-    const char *id; /* stable identifier, "dead-grant"; a string constant */
+    const char *id; /* stable identifier, "dead-grant"; a string constant; "": none */
     struct place place;
     const char *message; /* in the list's arena: what is wrong, the word, the remedy */
     struct diag *next;

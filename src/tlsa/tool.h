@@ -1,0 +1,80 @@
+/*
+ * What all subcommands of tsigate-tlsa share: exit codes, options, messages, output.
+ * Floor 5: may print.
+ */
+#ifndef TSIGATE_TLSA_TOOL_H
+#define TSIGATE_TLSA_TOOL_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/json.h"
+#include "dns/name.h"
+
+/* The exit codes of every program here; scripts rely on them. */
+enum {
+    TOOL_DONE = 0,    /* done */
+    TOOL_NO = 1,      /* the answer is no */
+    TOOL_USAGE = 2,   /* called wrongly */
+    TOOL_CONFIG = 3,  /* host.conf, key file or map cannot be used */
+    TOOL_OUTSIDE = 4, /* something outside failed: network, server, disk, a file */
+};
+
+struct tool {
+    const char *usage;     /* of the subcommand */
+    const char *conf_file; /* -c; NULL: the default, which need not be there */
+    const char *key_file;  /* -k; NULL: host.conf's */
+    const char *server;    /* --server; NULL: host.conf's */
+    bool is_json;          /* --json */
+    struct arena arena;    /* what lives until the end */
+    struct diags diags;
+    struct writer out; /* what is printed at the end, whole or not at all */
+    struct json json;  /* on out */
+};
+
+/* A subcommand: options and words without its own name. Gives an exit code. */
+typedef int tool_command(struct tool *tool, int argc, char **argv);
+
+tool_command show_main;
+
+/* What tool_option gives beside an option's own value. */
+enum {
+    TOOL_OPTION_END = -1,
+    TOOL_OPTION_WRONG = -2, /* told on stderr; end with TOOL_USAGE */
+    TOOL_OPTION_HELP = -3,  /* told on stdout; end with TOOL_DONE */
+};
+
+#define TOOL_COMMON_OPTIONS                                                            \
+    {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},                \
+        {"server", required_argument, NULL, 's'},                                      \
+    {                                                                                  \
+        NULL, 0, NULL, 0                                                               \
+    }
+
+/* The next option of the subcommand's own, by its val; optind as getopt(3) has it. */
+int tool_option(struct tool *tool, int argc, char **argv,
+                const struct option *options) MUST_CHECK NONNULL;
+/* "tsigate-tlsa: MESSAGE" and the usage on stderr; gives TOOL_USAGE. */
+int tool_usage(const struct tool *tool, const char *format, ...) PRINTF(2, 3)
+    NONNULL_AT(1, 2);
+/* "tsigate-tlsa: MESSAGE" on stderr; gives code. */
+int tool_fail(int code, const char *format, ...) PRINTF(2, 3) NONNULL_AT(2);
+void tool_warn(const char *format, ...) PRINTF(1, 2) NONNULL_AT(1);
+/* What stands in tool->diags, on stderr; gives code. */
+int tool_fail_diags(struct tool *tool, int code) NONNULL;
+
+/* The name that a word spells, in the arena. octets NULL: none, as told on stderr. */
+struct name tool_name(struct tool *tool, const char *word) NONNULL;
+/* With the final dot; in the arena. */
+const char *tool_name_text(struct tool *tool, struct name name) NONNULL;
+
+/* Makes tool->out and tool->json; TOOL_DONE, or TOOL_OUTSIDE as told. */
+int tool_output_open(struct tool *tool) MUST_CHECK NONNULL;
+/* Prints tool->out. TOOL_DONE, or TOOL_OUTSIDE where it did not fit or stdout failed.
+ */
+int tool_output_print(struct tool *tool) NONNULL;
+
+#endif

@@ -1,0 +1,216 @@
+"""tsigate-tlsa show, against what openssl's own commands make of the same files."""
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+TLSA = os.environ.get("TSIGATE_TLSA") or str(
+    pathlib.Path(os.environ.get("TSIGATE", "./tsigate")).with_name("tsigate-tlsa"))
+KINDS = {"rsa": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+         "ecdsa": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+         "ed25519": ["-algorithm", "ED25519"]}
+
+
+def openssl(*words, stdin=b""):
+    return subprocess.run(["openssl", *map(str, words)], input=stdin, check=True,
+                          capture_output=True, timeout=60).stdout
+
+
+def tlsa(*words, stdin=subprocess.DEVNULL, cwd=None):
+    return subprocess.run([TLSA, *map(str, words)], stdin=stdin, capture_output=True,
+                          text=True, timeout=60, cwd=cwd)
+
+
+class Authority:
+    """A root, a CA below it, and certificates for services, in one folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.root = self.issue("root", ca=True)
+        self.ca = self.issue("ca", by="root", ca=True)
+
+    def issue(self, name, kind="ecdsa", by=None, ca=False, days=30, names=()):
+        at = self.folder
+        openssl("genpkey", *KINDS[kind], "-out", at / f"{name}.key")
+        openssl("req", "-new", "-key", at / f"{name}.key", "-subj", f"/CN={name}",
+                "-out", at / f"{name}.csr")
+        lines = [f"basicConstraints=critical,CA:{'TRUE' if ca else 'FALSE'}"]
+        if names:
+            lines.append("subjectAltName=" + ",".join(f"DNS:{one}" for one in names))
+        (at / "ext").write_text("\n".join(lines) + "\n")
+        signer = (["-CA", at / f"{by}.pem", "-CAkey", at / f"{by}.key", "-CAcreateserial"]
+                  if by else ["-signkey", at / f"{name}.key"])
+        openssl("x509", "-req", "-in", at / f"{name}.csr", *signer, "-days", days,
+                "-extfile", at / "ext", "-out", at / f"{name}.pem")
+        return at / f"{name}.pem"
+
+    def chain(self, name, *names):
+        path = self.folder / f"{name}-chain.pem"
+        path.write_text("".join((self.folder / f"{one}.pem").read_text()
+                                for one in (name, *names)))
+        return path
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    made = Authority(tmp_path_factory.mktemp("ca"))
+    for kind in KINDS:
+        made.issue(kind, kind, by="ca")
+    return made
+
+
+def spki(certificate):
+    """As the manuals say: x509 -pubkey | pkey -pubin -outform der."""
+    public = openssl("x509", "-in", certificate, "-noout", "-pubkey")
+    return openssl("pkey", "-pubin", "-outform", "der", stdin=public)
+
+
+def sha256(octets):
+    return hashlib.sha256(octets).hexdigest()
+
+
+# ---- show ----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("form", ["pem", "der"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_certificate_key_and_request_agree_with_openssl(authority, tmp_path, kind, form):
+    at = authority.folder
+    files = [tmp_path / name for name in ("cert", "private", "public", "csr")]
+    openssl("x509", "-in", at / f"{kind}.pem", "-outform", form, "-out", files[0])
+    openssl("pkey", "-in", at / f"{kind}.key", "-outform", form, "-out", files[1])
+    openssl("pkey", "-in", at / f"{kind}.key", "-pubout", "-outform", form,
+            "-out", files[2])
+    openssl("req", "-in", at / f"{kind}.csr", "-outform", form, "-out", files[3])
+    done = tlsa("show", *files)
+    line = f"IN TLSA 3 1 1 {sha256(spki(at / f'{kind}.pem'))}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, 4 * line, "")
+
+
+def test_old_key_formats(authority, tmp_path):
+    for kind, command in (("rsa", "rsa"), ("ecdsa", "ec")):
+        path = tmp_path / kind
+        openssl(command, "-in", authority.folder / f"{kind}.key", "-out", path,
+                *(["-traditional"] if command == "rsa" else []))
+        assert f"BEGIN {command.upper()} PRIVATE" in path.read_text()
+        done = tlsa("show", path)
+        assert done.stdout.split()[-1] == sha256(spki(authority.folder / f"{kind}.pem"))
+
+
+@pytest.mark.parametrize("form, octets", [
+    ("3-0-1", lambda der, key: sha256(der)),
+    ("3-0-0", lambda der, key: der.hex()),
+    ("1-1-2", lambda der, key: hashlib.sha512(key).hexdigest()),
+    ("3-1-0", lambda der, key: key.hex()),
+    ("2-0-2", lambda der, key: hashlib.sha512(der).hexdigest()),
+])
+def test_forms(authority, form, octets):
+    certificate = authority.folder / "rsa.pem"
+    der = openssl("x509", "-in", certificate, "-outform", "der")
+    done = tlsa("show", "--usage-selector-matching", form, certificate)
+    wanted = f"IN TLSA {form.replace('-', ' ')} {octets(der, spki(certificate))}\n"
+    assert (done.returncode, done.stdout) == (0, wanted)
+
+
+def test_chain(authority):
+    """3 1 1 for the service, 2 1 1 for each issuer."""
+    done = tlsa("show", authority.chain("rsa", "ca", "root"))
+    keys = [sha256(spki(authority.folder / f"{name}.pem"))
+            for name in ("rsa", "ca", "root")]
+    assert done.stdout.splitlines() == [f"IN TLSA 3 1 1 {keys[0]}",
+                                        f"IN TLSA 2 1 1 {keys[1]}",
+                                        f"IN TLSA 2 1 1 {keys[2]}"]
+    done = tlsa("show", "--usage-selector-matching", "2-1-1",
+                authority.chain("rsa", "ca"))
+    assert done.stdout == f"IN TLSA 2 1 1 {keys[1]}\n"
+
+
+def test_names_and_ports(authority):
+    done = tlsa("show", "--name", "MX1.example.org", "--port", "25/tcp",
+                "--port", "853/udp", authority.ca)
+    key = sha256(spki(authority.ca))
+    assert done.stdout.splitlines() == [
+        f"_25._tcp.mx1.example.org. IN TLSA 3 1 1 {key}",
+        f"_853._udp.mx1.example.org. IN TLSA 3 1 1 {key}"]
+
+
+def test_json(authority):
+    done = tlsa("show", "--json", "--name", "a.example", "--port", "1/tcp",
+                authority.ca, authority.folder / "rsa.csr")
+    rows = json.loads(done.stdout)["records"]
+    assert [row["kind"] for row in rows] == ["certificate", "request"]
+    assert rows[0] == {"file": str(authority.ca), "kind": "certificate",
+                       "owner": "_1._tcp.a.example.", "usage": 3, "selector": 1,
+                       "matching": 1, "data": sha256(spki(authority.ca))}
+
+
+def bad_files(authority, folder):
+    at = authority.folder
+    key = (at / "rsa.key").read_bytes()
+    der = openssl("x509", "-in", at / "rsa.pem", "-outform", "der")
+    yield "empty", b"", "empty"
+    yield "text", b"no certificate\n", "expected a certificate"
+    yield "der with more behind it", der + b"\0", "damaged"
+    yield "der cut", der[:-1], "expected a certificate"
+    yield "pem cut", (at / "rsa.pem").read_bytes()[:-60], "damaged"
+    yield "a hole", (at / "rsa.pem").read_bytes().replace(b"MII", b"MI", 1), "damaged"
+    for name, words in (("pkcs8", ["pkcs8", "-topk8", "-v2", "aes256"]),
+                        ("pkcs8 der", ["pkcs8", "-topk8", "-outform", "der"]),
+                        ("old", ["rsa", "-aes256", "-traditional"])):
+        yield (f"encrypted {name}", openssl(*words, "-passout", "pass:sesame", stdin=key),
+               "encrypted")
+    yield ("pkcs12", openssl("pkcs12", "-export", "-in", at / "rsa.pem", "-inkey",
+                             at / "rsa.key", "-passout", "pass:"), "PKCS#12")
+    yield ("chain out of order", b"".join((at / f"{name}.pem").read_bytes()
+                                          for name in ("rsa", "root", "ca")),
+           "did not issue")
+    yield ("another's key", (at / "rsa.pem").read_bytes() +
+           (at / "ecdsa.key").read_bytes(), "not that of its certificate")
+
+
+def test_what_is_wrong_is_named_and_nothing_printed(authority, tmp_path):
+    for name, octets, said in bad_files(authority, tmp_path):
+        path = tmp_path / "bad file"
+        path.write_bytes(octets)
+        done = tlsa("show", authority.ca, path)
+        assert (done.returncode, done.stdout) == (3, ""), name
+        assert done.stderr.startswith(f"{path}: ") and said in done.stderr, name
+        assert "[" not in done.stderr, name
+
+
+def test_every_bad_file_is_named(authority, tmp_path):
+    (tmp_path / "empty").write_bytes(b"")
+    done = tlsa("show", tmp_path / "empty", authority.ca, tmp_path / "missing", tmp_path)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
+        str(tmp_path / "empty"), str(tmp_path / "missing"), str(tmp_path)]
+
+
+def test_selector_0_of_a_key(authority):
+    done = tlsa("show", "--usage-selector-matching", "3-0-1", authority.folder / "rsa.key")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "selector 0" in done.stderr
+
+
+@pytest.mark.parametrize("words", [
+    [], ["--name", "a.example", "x"], ["--port", "25/tcp", "x"],
+    ["--name", "a..b", "--port", "25/tcp", "x"],
+    ["--name", "a.example", "--port", "25", "x"],
+    ["--usage-selector-matching", "4-1-1", "x"], ["--frob", "x"],
+])
+def test_usage(words):
+    done = tlsa("show", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: tsigate-tlsa show" in done.stderr
+
+
+def test_help():
+    assert tlsa().returncode == 2
+    assert tlsa("frob").returncode == 2
+    for words in (["--help"], ["help"], ["help", "show"], ["show", "--help"]):
+        done = tlsa(*words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "tsigate-tlsa" in done.stdout
+    assert tlsa("--version").stdout.startswith("tsigate ")
