@@ -265,14 +265,15 @@ static char take_octet(const char **at)
 const char *log_span_text(struct log_span span, char *text, size_t capacity)
 {
     size_t len = 0;
-    bool is_string = span.len >= 2 && span.chars[0] == '"';
-    const char *at = is_string ? span.chars + 1 : span.chars;
-    const char *end = span.chars + span.len - (is_string ? 1 : 0);
 
-    if (span.chars != NULL && !log_span_is(span, "null")) {
-        while (at < end && len + 1 < capacity)
-            text[len++] = take_octet(&at);
-    }
+    text[0] = '\0';
+    if (span.chars == NULL || log_span_is(span, "null"))
+        return text;
+    bool is_string = span.chars[0] == '"';
+    const char *at = span.chars + (is_string ? 1 : 0);
+    const char *end = span.chars + span.len - (is_string ? 1 : 0);
+    while (at < end && len + 1 < capacity)
+        text[len++] = take_octet(&at);
     text[len] = '\0';
     return text;
 }

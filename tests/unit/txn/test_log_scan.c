@@ -1,6 +1,8 @@
 /* The audit log read back at start (L-2, L-4, D9, T-20). */
 #include "log_lines.h"
 
+#include "txn/log_read.h"
+
 struct journal {
     struct log_scan *scan;
     struct log_chain chain; /* of the writer */
@@ -325,6 +327,50 @@ static void test_rotated_file(void **state)
     log_scan_free(&journal.scan);
 }
 
+/* ---- values ---- */
+
+static struct log_span span_of(const char *json)
+{
+    return (struct log_span){json, json != NULL ? strlen(json) : 0};
+}
+
+static void test_values(void **state)
+{
+    static const struct {
+        const char *json, *text;
+    } cases[] = {
+        {NULL, ""},
+        {"null", ""},
+        {"\"\"", ""},
+        {"12", "12"},
+        {"\"mx1\"", "mx1"},
+        {"\"a\\\"b\\\\c\"", "a\"b\\c"},
+        {"\"\\u0041\\u001b[31m\"", "A?[31m"}, /* nothing that a terminal obeys */
+        {"\"longer than seven\"", "longer "},
+    };
+    char chars[8];
+    uint8_t octets[2];
+    size_t len = 9;
+    uint64_t number = 9;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_string_equal(log_span_text(span_of(cases[i].json), chars, sizeof(chars)),
+                            cases[i].text);
+    assert_true(log_span_number(span_of("9223372036854775799"), &number));
+    assert_false(log_span_number(span_of("9223372036854775808"), &number));
+    assert_false(log_span_number(span_of("-1"), &number));
+    assert_false(log_span_number(span_of("null"), &number));
+    assert_false(log_span_number(span_of(NULL), &number));
+    assert_true(log_span_hex(span_of("\"0aff\""), octets, sizeof(octets), &len));
+    assert_int_equal(len, 2);
+    assert_int_equal(octets[1], 0xff);
+    assert_false(log_span_hex(span_of("\"0aff00\""), octets, sizeof(octets), &len));
+    assert_false(log_span_hex(span_of("\"0af\""), octets, sizeof(octets), &len));
+    assert_false(log_span_hex(span_of("\"0AFF\""), octets, sizeof(octets), &len));
+    assert_false(log_span_hex(span_of(NULL), octets, sizeof(octets), &len));
+}
+
 /* Cut anywhere, a line is torn; it is chained as it is, and the numbers go on. */
 static void test_torn_lines(void **state)
 {
@@ -408,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_strange_past),
         cmocka_unit_test(test_started_lines),
         cmocka_unit_test(test_rotated_file),
+        cmocka_unit_test(test_values),
         cmocka_unit_test(test_torn_lines),
         cmocka_unit_test(test_strange_lines),
     };
