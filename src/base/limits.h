@@ -37,8 +37,7 @@
 #define LIMIT_BATCH_OCTETS  64000
 #define LIMIT_BATCH_RECORDS 2000
 
-/* RFC 8945: the longest digest offered is SHA-512's; 6 octets of server time (5.2.3).
- */
+/* RFC 8945: the longest digest offered is SHA-512's; 6 octets of time (5.2.3). */
 #define LIMIT_MAC_OCTETS        64
 #define LIMIT_MAC_MIN_OCTETS    10 /* 5.2.2.1: and never less than half the digest */
 #define LIMIT_TSIG_OTHER_OCTETS 6

@@ -96,8 +96,7 @@ const struct outcome *outcome_of(enum reason reason);
 /* The reason called name (NUL-terminated). RES_ENOTFOUND: there is none. */
 enum result outcome_reason_named(const char *name, enum reason *out) MUST_CHECK NONNULL;
 
-/* "NOERROR" ... as RFC 8499 and the IANA registry spell it; "RCODE<n>" never:
- * "UNKNOWN". */
+/* "NOERROR" ... as the IANA registry spells it; "UNKNOWN" for one that it has not. */
 const char *rcode_name(enum rcode rcode);
 
 #endif

@@ -5,8 +5,8 @@
 
 /*
  * Own arithmetic and not gmtime_r: the C library may open the zone files on its first
- * call, which the sandbox forbids (O-1). Days are counted in years that begin in March,
- * so that the leap day is a year's last.
+ * call, which no list of system calls (O-1) should have to allow. Days are counted in
+ * years that begin in March, so that the leap day is a year's last.
  */
 #define DAY_S         86400
 #define ERA_DAYS      146097 /* 400 years */

@@ -439,8 +439,7 @@ void acl_source_fini(struct acl_source *source)
     *source = (struct acl_source){0};
 }
 
-/* What a line that is left out may have said, so that nothing is told for want of it.
- */
+/* What a line that is left out may have said: nothing is told for want of it. */
 static void note_loss(struct acl_parser *parser, const struct acl_line *line)
 {
     const struct acl_word *word = line->count > 0 ? &line->words[0] : NULL;

@@ -45,8 +45,7 @@ struct acl_template {
     size_t count;
 };
 
-/* A template with all holes filled: an owner name in which some labels may be patterns.
- */
+/* A template with all holes filled: an owner name, some labels perhaps patterns. */
 struct acl_owner {
     struct name_buf name; /* pattern labels stand as '*' */
     uint64_t stars;       /* bit i: label i (from the left) is a pattern; none: exact */
@@ -174,8 +173,7 @@ struct acl_grant {
     struct acl_name_word *names;   /* at least one: where the profile has no {name} and
                                       the grant no words, an empty template */
     size_t name_count;
-    struct acl_port_word *ports; /* at least one where the profile wants_port, else none
-                                  */
+    struct acl_port_word *ports; /* at least one if the profile wants_port, else none */
     size_t port_count;
     struct place place;
     struct acl_grant *next;

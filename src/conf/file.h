@@ -48,8 +48,8 @@ const char *file_path_from(const char *base, const char *path,
 /*
  * Appends what a pattern of `keys` or `acl` stands for: shell patterns (glob(7)) sorted
  * by octets; a path found before is not taken twice. A plain name that is missing is an
- * error
- * (`file-missing`), a pattern without a match a warning (`pattern-without-match`).
+ * error (`file-missing`), a pattern without a match a warning
+ * (`pattern-without-match`).
  */
 enum result file_list_add(struct file_list *list, const char *pattern,
                           struct place place, struct arena *arena,

@@ -1,6 +1,6 @@
 /*
- * Domain names as wire octets: uncompressed, lower-cased, with the root label. Floor
- * 1b.
+ * Domain names as wire octets: uncompressed, lower-cased, with the root label.
+ * Floor 1b.
  *
  * Every struct name in the project has that form by construction, so equality is a
  * comparison of octets (W-8) and case or compression can never tell two views of one
@@ -48,8 +48,7 @@ bool name_has_wildcard(struct name name) MUST_CHECK;
 int name_compare(struct name a, struct name b) MUST_CHECK;
 
 /* name, which lies within from, moved below to: X.from becomes X.to.
- * RES_EMISMATCH: name is not within from. RES_ERANGE: the result has over 255 octets.
- */
+ * RES_EMISMATCH: name is not within from. RES_ERANGE: the result is over 255 octets. */
 enum result name_replace_suffix(struct name name, struct name from, struct name to,
                                 struct name_buf *out) MUST_CHECK NONNULL;
 /* The labels of prefix (its root left out) before suffix. RES_ERANGE as above. */
@@ -66,10 +65,9 @@ struct name name_copy(struct arena *arena, struct name name) NONNULL;
  */
 enum result name_from_text(const char *text, size_t len,
                            struct name_buf *out) MUST_CHECK NONNULL;
-/* RFC 1035 5.1 form without the final dot ("." for the root): letters, digits, '-', '_'
- * and other printable ASCII as they are; anything outside printable ASCII, space, '"',
- * '\\', '.',
- * ';', '(' , ')', '@', '$' as \DDD; a label that is '*' alone stays '*' (L-3).
+/* RFC 1035 5.1 form without the final dot ("." for the root): printable ASCII as it is,
+ * but for '"' '\\' '.' ';' '(' ')' '@' '$' and the space, which like all other octets
+ * are \DDD; a label that is '*' alone stays '*' (L-3).
  * text holds NAME_TEXT_OCTETS. Gives text back. */
 const char *name_to_text(struct name name, char *text) NONNULL;
 

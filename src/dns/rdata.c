@@ -30,8 +30,7 @@ struct grammar {
     bool (*check)(struct reader r);
 };
 
-/* DS, CDS (RFC 4034 5.1, RFC 6605, RFC 8078 4): digest type behind tag and algorithm.
- */
+/* DS, CDS (RFC 4034 5.1, RFC 6605, RFC 8078 4): tag, algorithm, digest type. */
 static bool has_ds_digest(struct reader r)
 {
     reader_skip(&r, 3);

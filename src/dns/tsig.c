@@ -10,8 +10,7 @@
 /* Algorithm, the fixed fields, a MAC, the server's time. */
 #define RDATA_OCTETS                                                                   \
     (LIMIT_NAME_OCTETS + 16 + LIMIT_MAC_OCTETS + LIMIT_TSIG_OTHER_OCTETS)
-/* RFC 8945 4.3.3: the variables but for Other Data, which a reply may have at length.
- */
+/* RFC 8945 4.3.3: the variables but for Other Data, which may be long in a reply. */
 #define VARIABLES_OCTETS (2 * LIMIT_NAME_OCTETS + 2 + 4 + 6 + 2 + 2 + 2)
 
 enum result tsig_read(const struct wire_msg *msg, bool is_request, struct tsig *out)
@@ -54,8 +53,7 @@ struct digest_input {
     bool has_timers_only; /* RFC 8945 5.3.1: a further message of one reply */
 };
 
-/* The prior MAC and the header as it was signed: our ID and ARCOUNT stand on the wire.
- */
+/* The prior MAC and the header as it was signed: on the wire ID and ARCOUNT differ. */
 static void write_head(struct writer *w, const struct digest_input *input)
 {
     if (input->prior != NULL) {

@@ -15,8 +15,7 @@
 #include "dns/name.h"
 #include "dns/wire.h"
 
-/* The record as it stands in a message; mac and other point into the message's octets.
- */
+/* The record as it stands in a message; mac and other point into its octets. */
 struct tsig {
     struct name_buf key_name;
     struct name_buf algorithm;

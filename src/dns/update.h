@@ -22,8 +22,7 @@ enum update_op {
     UPDATE_DELETE,       /* class NONE: one value */
     UPDATE_DELETE_RRSET, /* class ANY, a type */
     UPDATE_DELETE_NAME,  /* class ANY, type ANY */
-    UPDATE_PREREQ, /* a type: RRset exists (ANY), with this value (IN), does not (NONE)
-                    */
+    UPDATE_PREREQ, /* a type: RRset exists (ANY), with this value (IN), not (NONE) */
     UPDATE_PREREQ_ANY, /* type ANY: name in use (ANY), not in use (NONE) */
     UPDATE_OPS,
 };

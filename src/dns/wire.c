@@ -277,8 +277,7 @@ enum result wire_walk(const uint8_t *octets, size_t len, bool is_request,
                 return RES_EFORMAT;
         }
     }
-    /* W-2: what follows the last record would become one once a record is counted up.
-     */
+    /* W-2: octets behind the last record would be one if a count were raised. */
     return at == len ? RES_OK : RES_EFORMAT;
 }
 

@@ -11,8 +11,7 @@
 #include "base/timestamp.h"
 #include "txn/log_read.h"
 
-/* How far back the search for the beginning goes first; then twice as far, and so on.
- */
+/* How far back the search for the beginning goes first; then twice as far... */
 #define FIRST_STEP_OCTETS (1024 * 1024)
 #define SLACK_S           60
 

@@ -8,8 +8,7 @@
 #include "base/result.h"
 #include "policy/settings.h"
 
-/* Wildcard listeners, one endpoint twice, a primary that is the gateway itself (U-10).
- */
+/* Wildcard listeners, an endpoint twice, a primary that is the gateway (U-10). */
 void conf_check(const struct settings *settings, struct diags *diags) NONNULL;
 
 #endif

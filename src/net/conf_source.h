@@ -24,9 +24,9 @@ struct conf_sources {
 };
 
 /*
- * Reads main and what it includes into config. Overflowing integers are
- * errors in diags and no reason to stop: ask conf_sources_overflow_at. RES_EFORMAT (no
- * tree), RES_EIO, RES_EMEM.
+ * Reads main and what it includes into config. Overflowing integers are errors in diags
+ * and no reason to stop: ask conf_sources_overflow_at. RES_EFORMAT (no tree), RES_EIO,
+ * RES_EMEM.
  */
 enum result conf_sources_parse(struct conf_sources *sources,
                                config_t *config) MUST_CHECK NONNULL;

@@ -1,7 +1,6 @@
 /*
  * The control socket: one request line, one JSON line back; only who says `tail` stays
- * and gets the lines of the audit as they come. Floor 4.
- * Rule O-10.
+ * and gets the lines of the audit as they come. Floor 4. Rule O-10.
  *
  * Knows the socket and its peers; what the requests do is the daemon's.
  */
@@ -23,8 +22,7 @@ struct control_ports {
     void *arg;
     /* Writes the answer of `status`, without newline. */
     void (*status)(void *arg, struct writer *w);
-    /* Asks for a reload; control_reloaded follows, later. Gives its number: they grow.
-     */
+    /* Asks for a reload; control_reloaded follows, later. Gives its number. */
     uint64_t (*reload)(void *arg);
     /* The audit log goes on in a new file; writes the answer, without newline. */
     void (*rotate)(void *arg, struct writer *w);

@@ -29,8 +29,7 @@ struct privs {
 void privs_harden(void);
 /* As many descriptors as wanted, or as the system lets us have (a warning). */
 void privs_raise_descriptors(size_t wanted);
-/* Looks the user up. user NULL or not started as root: nobody to become. RES_ENOTFOUND.
- */
+/* Looks the user up. NULL, or not started as root: nobody to become. RES_ENOTFOUND. */
 enum result privs_find(const char *user, struct privs *out) MUST_CHECK NONNULL_AT(2);
 /* The effective user, for the files; and back to root, for the sockets. RES_EIO. */
 enum result privs_assume(const struct privs *privs) MUST_CHECK NONNULL;

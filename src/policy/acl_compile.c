@@ -130,8 +130,7 @@ static bool can_never_match(const struct expansion *x)
         acl_pattern_sample(x->name, x->owner.stars, &room));
 }
 
-/* The ACL speaks of originals. True: the owner is where one is written, which is told.
- */
+/* The ACL speaks of originals. True: the owner is where one is written; told. */
 static bool is_in_shadow(struct compiler *c, const struct expansion *x)
 {
     char owner[NAME_TEXT_OCTETS];

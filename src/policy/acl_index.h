@@ -47,8 +47,7 @@ bool acl_is_beyond_patterns(const struct acl *acl,
 /* Whether both allow the same, by what is written in them. */
 bool acl_is_same_terms(const struct acl_terms *a,
                        const struct acl_terms *b) MUST_CHECK NONNULL;
-/* What stands in place of a star where some label has to: plain, and written by nobody.
- */
+/* Stands in place of a star where some label has to: plain, and written by nobody. */
 #define ACL_FRESH_LABEL '!'
 
 /* W-8: whether a star may stand for the name's first label. */

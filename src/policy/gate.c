@@ -12,8 +12,7 @@ static void refuse_inquiry(struct gate_inquiry *out, enum reason reason)
     out->reason = reason;
 }
 
-/* BADKEY and BADSIG are told in a TSIG without a MAC that names what the client named.
- */
+/* BADKEY and BADSIG are told in a TSIG without MAC that names what the client named. */
 static void refuse_claim(struct gate_inquiry *out, const struct tsig *tsig,
                          enum reason reason)
 {

@@ -195,8 +195,7 @@ static void lint_need(struct linter *l, const struct acl_alias *alias)
                    name_to_text(alias->original, text));
 }
 
-/* The patterns of all hosts; of every-host's, which most hosts have alike, each once.
- */
+/* The patterns of all hosts; those of every-host, which are alike, once each. */
 static enum result index_patterns(const struct acl *acl, struct region_index *out)
 {
     const struct acl_right *last = NULL;

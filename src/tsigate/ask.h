@@ -31,8 +31,7 @@ struct ask_who {
 struct ask_who ask_who_is(const struct acl *acl, struct name who);
 
 /* Up to the look-ups: out->action tells. A key that is not valid at now_s is P4's
- * key-expired. RES_EFORMAT: the operation does not take such a type or value; RES_EMEM.
- */
+ * key-expired. RES_EFORMAT: the operation takes no such type or value; RES_EMEM. */
 enum result ask_judge(const struct snapshot *snapshot, const struct ask *ask,
                       struct arena *arena, struct plan *out) MUST_CHECK NONNULL;
 /* Answers all look-ups as ask says, and settles. */

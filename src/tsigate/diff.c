@@ -403,8 +403,7 @@ static char *read_input(struct tool *tool, size_t *out_len)
     return NULL;
 }
 
-/* The snapshot with the ACL that word names: a file, a folder, or - for standard input.
- */
+/* The snapshot with the ACL that word names: a file, a folder, - for standard input. */
 static int load(struct tool *tool, const char *word, struct snapshot **out)
 {
     struct stat stat_of_word;

@@ -160,8 +160,7 @@ static void write_holder(const struct install *install)
                 timestamp_format(install->tool->now_s, time));
 }
 
-/* Whether the locked file is still the one of that path: its last holder took it away.
- */
+/* Whether the locked file is still that of the path: its last holder takes it away. */
 static bool is_lock_there(const struct install *install, int fd)
 {
     struct stat locked, there;

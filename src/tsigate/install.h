@@ -56,13 +56,12 @@ bool install_take_option(struct install *install, int option) NONNULL;
  * ask at nor --yes. */
 int install_want_answer(struct install *install) MUST_CHECK NONNULL;
 
-/* The ACL files that the configuration finds; tool has read it. Without memory, fewer.
- */
+/* The ACL files that the configuration finds; tool has read it. No memory: fewer. */
 void install_list_files(struct tool *tool, struct file_list *out) NONNULL;
 /* Locks and reads the file, which has to be one of the configuration's, and the ACL as
- * it is. A name without a folder that is not here means the
- * one of that name there. makes: a file that is not there is made. TOOL_DONE, else as
- * told; then install_close as well. */
+ * it is. A name without a folder that is not here means the one of that name there.
+ * makes: a file that is not there is made. TOOL_DONE, else as told; then install_close
+ * as well. */
 int install_open(struct install *install, const char *file,
                  bool makes) MUST_CHECK NONNULL;
 /* The same of a file that is there, in an ACL without errors: who changes one word

@@ -5,8 +5,7 @@
 #define HEX_16 "00000000000000000000000000000000"
 #define HEX_32 HEX_16 HEX_16
 
-/* Well formed, and otherwise nothing: 192.0.2.0/24 and example names (RFC 5737, 2606).
- */
+/* Well formed, and nothing else: 192.0.2.0/24, example names (RFC 5737, RFC 2606). */
 static const struct {
     uint16_t type;
     const char *value;

@@ -152,8 +152,7 @@ void batch_withdraw(struct txns *txns, struct txn *txn)
     forget(txns, txn);
 }
 
-/* D4: a request with prerequisites of its own, or of a dangerous type, travels alone.
- */
+/* D4: a request with its own prerequisites, or of a dangerous type, travels alone. */
 static bool may_merge(const struct txn *txn)
 {
     return txn->plan.prereq_count == 0 && !txn->plan.is_dangerous;

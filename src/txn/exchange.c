@@ -193,8 +193,7 @@ static bool question_is_ours(const struct exchange *exchange,
            name_equal(name_of(&name), name_of(&exchange->name));
 }
 
-/* F-2: what an unsigned reply says cannot be trusted, but the operator should see it.
- */
+/* F-2: what an unsigned reply says is not trusted, but the operator should see it. */
 static const char *explain_unsigned(const struct wire_msg *msg)
 {
     struct tsig tsig;

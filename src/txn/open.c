@@ -41,8 +41,7 @@ static enum reason judge_time(const struct txns *txns, const struct txn *txn,
         return REASON_TIME_SKEW;
     if (signed_us < txns->horizon_us)
         return REASON_TIME_SKEW;
-    /* Times signed are whole seconds: what was signed in that very second may be older.
-     */
+    /* Times signed are whole seconds: one of that very second may be older. */
     if (txns->forgotten_us != INT64_MIN && signed_us <= txns->forgotten_us &&
         now.real_us <= txns->forgotten_us + fudge_us)
         return REASON_TIME_SKEW;
@@ -65,8 +64,7 @@ static struct txn_waiter *take_oldest_copy(struct txn *txn)
 }
 
 /* A copy of a request that is under way: it gets the same answer (T-19). Of the copies
- * over UDP the last ones do: knsupdate repeats from a new port and closes the old one.
- */
+ * over UDP the last ones do: knsupdate repeats from a new port, the old one closed. */
 static enum txn_fate join(struct txns *txns, struct txn *txn,
                           const struct txn_client *client, uint16_t id)
 {

@@ -19,9 +19,8 @@ struct bucket {
 bool bucket_take(struct bucket *bucket, uint32_t rate, uint32_t burst,
                  int64_t now_us) MUST_CHECK NONNULL;
 
-/* Buckets of prefixes in a fixed array: /24 of IPv4, /56 of IPv6. Two prefixes that
- * fall on one slot displace each other, so memory is bounded and a flood costs nothing.
- */
+/* Buckets of prefixes in a fixed array: /24 of IPv4, /56 of IPv6. Two prefixes on one
+ * slot displace each other, so memory is bounded and a flood costs nothing. */
 struct prefix_buckets;
 
 struct prefix_buckets *prefix_buckets_new(uint64_t seed) MUST_CHECK;

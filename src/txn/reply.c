@@ -33,8 +33,7 @@ static const struct shape update_shapes[] = {
 };
 
 /* "This response contains only the question and a TSIG record, has the TC bit set, and
- * has an RCODE of 0" (RFC 8945 5.3); a question that leaves the TSIG no room goes too.
- */
+ * has an RCODE of 0" (RFC 8945 5.3); a question that leaves no room goes too. */
 static const struct shape query_shapes[] = {
     {.has_question = true, .has_records = true, .has_ede_text = true},
     {.has_question = true, .has_records = true},

@@ -73,8 +73,7 @@ static void give_spare(struct txns *txns, struct txn *txn)
     txns->spare_count++;
 }
 
-/* A new request; everything of the one before it is gone (style: reset as
- * documentation). */
+/* A new request: whatever the struct held of the one before it is gone. */
 struct txn *txn_begin(struct txns *txns, const struct gate_inquiry *inquiry, size_t len,
                       const struct txn_client *client, struct txn_now now)
 {

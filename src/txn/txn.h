@@ -44,8 +44,7 @@ enum txn_link {
 };
 
 enum txn_link_state {
-    LINK_DOWN =
-        0, /* the last attempt failed; the next one waits: refuse at once (F-6) */
+    LINK_DOWN = 0,   /* the last attempt failed, the next waits: refuse at once (F-6) */
     LINK_CONNECTING, /* requests may wait, up to their deadline */
     LINK_UP,
 };
@@ -70,8 +69,7 @@ struct txn_ports {
      * RES_EIO: nothing of it was or will be sent. */
     enum result (*send_primary)(void *arg, enum txn_link link, const uint8_t *octets,
                                 size_t len);
-    /* The link has proved bad: close it and connect anew. txn_on_link follows, later.
-     */
+    /* The link is bad: close it and connect anew. txn_on_link follows, later. */
     void (*close_primary)(void *arg, enum txn_link link, const char *why);
     /* Appends one line (with its newline) to the audit file, whole or not at all.
      * RES_EIO. */
@@ -104,8 +102,7 @@ struct txn_journal {
     int64_t booted_us; /* when the machine started, by the real clock */
 };
 
-/* Holds a reference of snapshot. Writes the audit line of the start. NULL: no memory.
- */
+/* Holds a reference of snapshot. Writes the start's audit line. NULL: no memory. */
 struct txns *txns_new(const struct txn_ports *ports, struct snapshot *snapshot,
                       const struct txn_journal *journal,
                       struct txn_now now) MUST_CHECK NONNULL;
@@ -141,8 +138,7 @@ void txn_on_time(struct txns *txns, struct txn_now now) NONNULL;
 /* When txn_on_time is wanted, monotonic microseconds; INT64_MAX: nothing waits. */
 int64_t txns_wake_us(const struct txns *txns) NONNULL;
 
-/* The new snapshot judges all that is received from now on (O-6); caches are emptied.
- */
+/* The new snapshot judges all that comes from now on (O-6); caches are emptied. */
 void txns_set_snapshot(struct txns *txns, struct snapshot *snapshot,
                        struct txn_now now) NONNULL;
 /* Whether the SOA of every zone is known: until then queries for one get SERVFAIL. */

@@ -16,8 +16,7 @@
 
 struct txn;
 
-/* The computed MAC covers the key's name, so its first octets identify key and message.
- */
+/* The computed MAC covers the key's name: its first octets identify key and message. */
 #define TXN_TABLE_ID_OCTETS 24
 
 struct txn_entry {

@@ -1,5 +1,4 @@
-/* The walker: what it accepts is read one way only, whatever the form (D1, W-1 to W-9).
- */
+/* The walker: what it accepts is read in one way only, in any form (D1, W-1 to W-9). */
 #include <string.h>
 
 #include "base/buf.h"

@@ -22,8 +22,7 @@ static int teardown(void **state)
 
 #define GROUP 6
 
-/* The requests that wait while the primary is busy for us; then they share a message.
- */
+/* The requests that wait while the primary is busy; then they share a message. */
 static struct ask *group[GROUP];
 
 static void gather_group(int64_t us)
@@ -265,9 +264,7 @@ static void test_late_answer(void **state)
     assert_int_equal(stage.message_count, 2);
 }
 
-/* The primary stays silent: at 8 s the connection goes; a group's outcome stays
- * unknown.
- */
+/* The primary stays silent: at 8 s the connection goes; the outcome stays unknown. */
 static void test_silent_primary(void **state)
 {
     (void)state;

@@ -120,8 +120,7 @@ static struct deed *deed_of(const struct ask *ask)
     return NULL;
 }
 
-/* The primary has applied it. A look-up may let others pass; elsewhere order is kept.
- */
+/* The primary has applied it. A look-up may let others pass; else order is kept. */
 static void on_applied(const struct ask *ask)
 {
     const struct deed *deed = deed_of(ask);

@@ -1,5 +1,4 @@
-/* One signed request is executed at most once, whatever is repeated (I4, T-19 to T-22).
- */
+/* A signed request is executed once at most, whatever is repeated (I4, T-19 ...). */
 #include "words.h"
 
 static struct stage stage;
@@ -346,8 +345,7 @@ static void test_machine_restarts(void **state)
     expect_reply(stage_ask(&stage, &wish), RCODE_NOTAUTH, "time-skew");
 }
 
-/* T-20 once more: the start after one without usable lines knows what that one did not.
- */
+/* T-20: the start after one without usable lines knows what that one did not. */
 static void test_what_was_forgotten_stays_so(void **state)
 {
     (void)state;

@@ -57,8 +57,7 @@ static inline void expect_slow(struct stage *stage, int64_t us, enum rcode rcode
                        .delay_us = us});
 }
 
-/* For us the primary is busy with one request in DYN: what comes for that zone waits.
- */
+/* The primary is busy with one request in DYN: what comes for that zone waits. */
 static inline struct ask *occupy(struct stage *stage, int64_t us)
 {
     expect_slow(stage, us, RCODE_NOERROR);

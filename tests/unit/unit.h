@@ -1,5 +1,4 @@
-/* What every unit test wants: cmocka behind its own prerequisites, and octets from hex.
- */
+/* What every unit test wants: cmocka behind its prerequisites, octets from hex. */
 #ifndef TSIGATE_TESTS_UNIT_H
 #define TSIGATE_TESTS_UNIT_H
 

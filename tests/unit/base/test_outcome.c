@@ -2,8 +2,7 @@
 
 #include "unit.h"
 
-/* What interface.md's readers rely on: the name, and the RCODE in brackets behind it.
- */
+/* What readers of tsigated(8) rely on: the name, and the RCODE in brackets. */
 static const struct {
     const char *name;
     enum rcode rcode;

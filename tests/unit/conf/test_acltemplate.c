@@ -209,8 +209,7 @@ static void lengths_are_bounded(void **state)
     close_fixture(&f);
 }
 
-/* A hole that nothing fills must not give a shorter name, which may be someone else's.
- */
+/* A hole that nothing fills must not give a shorter name: it may be someone else's. */
 static void empty_holes_are_bugs(void **state)
 {
     struct fixture f;

@@ -267,8 +267,7 @@ struct question {
     struct words name;
 };
 
-/* 0: the name is not granted, 1: the type, 2: the operation, 3: the TTL, 4: permitted.
- */
+/* 0: the name is not granted, 1: the type, 2: the operation, 3: the TTL, 4: all is. */
 static inline int stage(const struct made_grant *grant, const struct question *q,
                         uint32_t *out_ttl)
 {

@@ -167,8 +167,7 @@ static const char *const site_shadows[] = {
 
 static const char *const site_aliases[] = {
     "old.corp.example",   "legacy.acme.corp.example", /* takes legacy.corp.example's */
-    "pin.corp.example",   "native.dyn.corp.example",  /* in a part that shadows nothing
-                                                       */
+    "pin.corp.example",   "native.dyn.corp.example",  /* in a part without a shadow */
     "bare1.bare.example", "bare1.dyn.corp.example",   NULL,
 };
 
