@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
+
 /* Linear probing, and removal by shifting back: no tombstones, so a table that lives
  * as long as the process does not silt up. */
 struct map_slot {
@@ -69,6 +71,7 @@ static enum result resize(struct map *map, size_t capacity)
         *map = old;
         return RES_EMEM;
     }
+    pages_want_large(map->slots, capacity * sizeof(*map->slots));
     map->capacity = capacity;
     for (size_t i = 0; i < old.capacity; i++) {
         const struct map_slot *slot = &old.slots[i];
