@@ -102,6 +102,7 @@ static const struct row rows[] = {
     {"static-owner", "grant the profile in a dynamic zone, or make sure that the name "
                      "has no other data"},
     {"static-without-shadow", "add a shadow or an alias that says where it is written"},
+    {"syntax", "look for a missing `;`, bracket or quote there and in the line before"},
     {"unknown-setting", "correct the setting's name"},
     {"upstream-is-listener",
      "give the primary and the gateway different addresses or ports"},
