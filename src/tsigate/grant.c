@@ -58,30 +58,61 @@ static unsigned line_before(const struct place *place, const struct place *added
     return place->line - is_behind;
 }
 
-/* Tells each owner of the new line that somebody else's line gives already. */
-static size_t tell_present(struct install *install, unsigned line)
+/* Somebody else's right that gives all that this one does. NULL: there is none. */
+static const struct acl_right *find_cover(const struct acl *acl,
+                                          const struct acl_right *right)
+{
+    for (size_t i = 0; i < acl->right_count; i++) {
+        if (covers(acl, acl->rights[i], right))
+            return acl->rights[i];
+    }
+    return NULL;
+}
+
+static void tell_present(const struct install *install, const struct acl_right *right,
+                         const struct acl_right *other)
+{
+    const struct place *place = &other->grant->place;
+    tool_fail(TOOL_NO, "%s:%u: this gives host %s %s already (%s)", place->file,
+              line_before(place, &right->grant->place),
+              tool_name_text(install->tool, right->host->name),
+              tool_owner_text(install->tool, right), right->grant->profile->name);
+}
+
+/* The rights of the new line, and how many of them somebody else's lines give. */
+struct present {
+    size_t rights;
+    size_t covered;
+};
+
+static struct present find_present(const struct install *install, unsigned line,
+                                   bool tells)
 {
     const struct acl *acl = &install->new.snapshot->acl;
-    size_t told = 0;
+    struct present present = {0};
     for (size_t i = 0; i < acl->right_count; i++) {
         const struct acl_right *right = acl->rights[i];
         const struct place *added = &right->grant->place;
         if (added->line != line || strcmp(added->file, install->listed) != 0)
             continue;
-        for (size_t k = 0; k < acl->right_count; k++) {
-            const struct acl_right *other = acl->rights[k];
-            if (!covers(acl, other, right))
-                continue;
-            tool_fail(
-                TOOL_NO, "%s:%u: this gives host %s %s already (%s)",
-                other->grant->place.file, line_before(&other->grant->place, added),
-                tool_name_text(install->tool, right->host->name),
-                tool_owner_text(install->tool, right), right->grant->profile->name);
-            told++;
-            break;
-        }
+        const struct acl_right *other = find_cover(acl, right);
+        present.rights++;
+        present.covered += other != NULL;
+        if (other != NULL && tells)
+            tell_present(install, right, other);
     }
-    return told;
+    return present;
+}
+
+/* What every-host gives it a host has as soon as it is declared, which the grant would
+ * do as well: then the declaration is all that is missing. */
+static bool is_declaration_enough(const struct install *install,
+                                  const struct change *change, unsigned line)
+{
+    if (acl_host_named(&install->old.snapshot->acl, change->host) != NULL)
+        return false;
+    const struct present present = find_present(install, line, false);
+    return present.rights > 0 && present.covered == present.rights;
 }
 
 /* ---- the subcommand ---- */
@@ -107,6 +138,21 @@ static int add_words(struct install *install, const struct change *change,
     }
 }
 
+/* The text with the host's declaration at its end. */
+static int declare(struct install *install, const struct change *change,
+                   struct acledit_text *out)
+{
+    const struct file_text *before = &install->before;
+    bool wants_newline = before->len > 0 && before->chars[before->len - 1] != '\n';
+    const char *text =
+        arena_printf(&install->tool->arena, "%.*s%shost %s\n", (int)before->len,
+                     before->chars, wants_newline ? "\n" : "", change->host_text);
+    if (text == NULL)
+        return tool_fail(TOOL_OUTSIDE, "out of memory");
+    *out = (struct acledit_text){text, strlen(text)};
+    return install_check(install, *out);
+}
+
 static int grant_in(struct install *install, const struct change *change)
 {
     struct acledit_text after;
@@ -121,8 +167,12 @@ static int grant_in(struct install *install, const struct change *change)
     if (code != TOOL_DONE)
         return tool_fail(code, "that would be line %u; %s stays as it was", line,
                          install->file);
-    if (tell_present(install, line) > 0)
-        return tool_fail(TOOL_NO, "%s stays as it was", install->file);
+    if (is_declaration_enough(install, change, line))
+        code = declare(install, change, &after);
+    else if (find_present(install, line, true).covered > 0)
+        code = tool_fail(TOOL_NO, "%s stays as it was", install->file);
+    if (code != TOOL_DONE)
+        return code;
     code = install_show(install, &count);
     if (code != TOOL_DONE)
         return code;

@@ -526,6 +526,27 @@ def test_revoke(tmp_path, words, old, new):
     assert changes and all(line[0] == "-" for line in changes)
 
 
+@pytest.mark.parametrize("end", ["\n", "", "  # no newline"])
+def test_grant_to_a_new_host_of_what_every_host_has(tmp_path, end):
+    before = PRODUCT.rstrip("\n") + end
+    desk = Desk(tmp_path, before)
+    done, text = change(desk, "grant", "mx3.example.org", "acme", "mx3.example.org",
+                        "all.example.org")
+    assert done.returncode == 0 and "grant-twice" not in done.stderr
+    assert text == before.rstrip("\n") + "\nhost mx3.example.org\n"
+    gained = [line.split("\t")[1:3] for line in done.stdout.splitlines() if line[0] == "+"]
+    assert ["mx3.example.org", "_acme-challenge.mx3.example.org"] in gained
+    done, again = change(desk, "grant", "mx3.example.org", "acme", "mx3.example.org")
+    assert done.returncode == 1 and again == text and ":8: this gives" in done.stderr
+
+
+def test_grant_to_a_new_host_of_more_than_every_host_has(tmp_path):
+    desk = Desk(tmp_path, PRODUCT)
+    done, text = change(desk, "grant", "mx3.example.org", "acme", "mx3.example.org",
+                        "lists.example.org")
+    assert done.returncode == 1 and text == PRODUCT and "mx3.example.org already" in done.stderr
+
+
 @pytest.mark.parametrize("words, told", [
     ("mx1.example.org acme all.example.org", ":8: every host has"),
     ("mx2.example.org acme mx2.example.org", ":8: every host has"),
