@@ -55,9 +55,9 @@ struct acl {
 /*
  * Expands profiles, every-host and holes into rights, and checks what needs the zones:
  * errors `grant-in-shadow` (names the original), `grant-at-static-apex`,
- * `caa-by-pattern`, `persist-by-pattern`, `key-two-hosts`, `owner-too-long`, ...; warnings `dead-grant`, `static-owner`,
- * `host-without-grant`, `shared-delete`, `grant-twice`, `static-without-shadow`.
- * RES_EFORMAT: errors; RES_EMEM.
+ * `caa-by-pattern`, `persist-by-pattern`, `key-two-hosts`, `owner-too-long`, ...;
+ * warnings `dead-grant`, `static-owner`, `host-without-grant`, `shared-delete`,
+ * `grant-twice`, `static-without-shadow`. RES_EFORMAT: errors; RES_EMEM.
  */
 enum result acl_compile(const struct acl_source *source, const struct zones *zones,
                         struct arena *arena, struct diags *diags,
