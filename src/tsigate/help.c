@@ -191,6 +191,7 @@ static const struct help helps[] = {
     },
     {
         .command = "status",
+        .options = {{"--verbose", NULL, HELP_NONE, "all that the daemon counts"}},
         .example = "tsigate status",
         .exits = "0 done; 4 no daemon is running",
     },
