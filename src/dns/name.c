@@ -11,6 +11,12 @@ struct name name_of(const struct name_buf *buf)
     return (struct name){.octets = buf->octets, .len = buf->len};
 }
 
+void name_keep(struct name name, struct name_buf *out)
+{
+    out->len = name.len;
+    memcpy(out->octets, name.octets, name.len);
+}
+
 bool name_equal(struct name a, struct name b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.octets, b.octets, a.len) == 0);

@@ -22,7 +22,7 @@ struct name {
     uint8_t len;           /* 1 (root) to 255 */
 };
 
-/* Room for one name of any length; of gives the view. */
+/* Room for one name of any length: name_keep fills it, name_of gives the view. */
 struct name_buf {
     uint8_t len;
     uint8_t octets[LIMIT_NAME_OCTETS];
@@ -32,6 +32,7 @@ struct name_buf {
 #define NAME_TEXT_OCTETS 1280
 
 struct name name_of(const struct name_buf *buf) NONNULL; /* a view of buf */
+void name_keep(struct name name, struct name_buf *out) NONNULL;
 extern const struct name name_root;
 
 bool name_equal(struct name a, struct name b) MUST_CHECK;

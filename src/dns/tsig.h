@@ -15,6 +15,9 @@
 #include "dns/name.h"
 #include "dns/wire.h"
 
+/* RFC 8945 10: the fudge that is recommended; what we sign has it. */
+#define TSIG_FUDGE_S 300
+
 /* The record as it stands in a message; mac and other point into its octets. */
 struct tsig {
     struct name_buf key_name;

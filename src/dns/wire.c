@@ -237,7 +237,7 @@ enum result wire_read_header(const uint8_t *octets, size_t len, struct wire_head
 
     out->id = reader_u16(&r);
     out->flags = reader_u16(&r);
-    out->opcode = out->flags >> 11 & 15;
+    out->opcode = out->flags >> WIRE_OPCODE_SHIFT & 15;
     out->rcode = out->flags & 15;
     for (int i = 0; i < 4; i++)
         out->counts[i] = reader_u16(&r);

@@ -27,6 +27,9 @@ enum {
     FLAG_RD = 0x0100,
 };
 
+/* Where the opcode stands among the flags. */
+#define WIRE_OPCODE_SHIFT 11
+
 enum wire_section {
     SECTION_ZONE = 0,         /* QUERY: question */
     SECTION_PREREQUISITE = 1, /* QUERY: answer */

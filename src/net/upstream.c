@@ -63,11 +63,6 @@ struct outgoing {
     uint8_t octets[]; /* with the length field */
 };
 
-static const char *link_name(enum txn_link which)
-{
-    return which == LINK_UPDATE ? "update" : "query";
-}
-
 struct upstream *upstream_new(struct random_pool *random)
 {
     struct upstream *upstream = calloc(1, sizeof(*upstream));
@@ -391,7 +386,8 @@ void upstream_reconnect(struct upstream *upstream, enum txn_link link, const cha
 
     if (connection == NULL || connection->is_closing)
         return;
-    logger_printf(LEVEL_WARNING, "upstream link=%s closed: %s", link_name(link), why);
+    logger_printf(LEVEL_WARNING, "upstream link=%s closed: %s", txn_link_name(link),
+                  why);
     connection_close(connection, why);
 }
 
@@ -404,7 +400,7 @@ void upstream_status(const struct upstream *upstream, struct json *json)
         const struct upstream_link *link = &upstream->links[which];
         bool is_up = link->connection != NULL && link->connection->is_up;
         json_object_open(json, NULL);
-        json_string(json, "link", link_name(which));
+        json_string(json, "link", txn_link_name(which));
         json_string(json, "server",
                     is_up ? addr_format_port(&link->connection->server, text) : NULL);
         json_string(json, "last_error",

@@ -464,7 +464,7 @@ enum result explain_build_update(struct name zone, const struct update_item *ite
 {
     if (!is_item_whole(item))
         return RES_EFORMAT;
-    build_header(w, 0, OPCODE_UPDATE << 11);
+    build_header(w, 0, OPCODE_UPDATE << WIRE_OPCODE_SHIFT);
     build_question(w, zone, TYPE_SOA, CLASS_IN);
     build_rr(w, update_op_is_prereq(item->op) ? SECTION_PREREQUISITE : SECTION_UPDATE,
              item->owner, item->type, class_of_item(item),

@@ -15,8 +15,6 @@
 /* F-5: nobody who waits at a terminal waits longer than the daemon would. */
 #define CONNECT_WAIT_S 2
 #define ANSWER_WAIT_S  8
-/* RFC 8945 10: the recommended window. */
-#define FUDGE_S 300
 
 /* ---- the connection ---- */
 
@@ -85,12 +83,12 @@ static bool write_question(struct live *live, struct name name, uint16_t type)
     struct writer w = writer_of(live->octets + 2, LIMIT_MESSAGE_OCTETS);
     if (getrandom(&live->id, sizeof live->id, 0) != sizeof live->id)
         return false;
-    build_header(&w, live->id, OPCODE_QUERY << 11);
+    build_header(&w, live->id, OPCODE_QUERY << WIRE_OPCODE_SHIFT);
     build_question(&w, name, type, CLASS_IN);
     const struct tsig_params params = {
         .key_name = live->key->name,
         .time_signed_s = (uint64_t)live->tool->now_s,
-        .fudge_s = FUDGE_S,
+        .fudge_s = TSIG_FUDGE_S,
         .original_id = live->id,
     };
     if (tsig_sign(&w, live->key->hmac, &params, NULL, &live->last_mac) != RES_OK)
@@ -135,10 +133,11 @@ static const char *verify_answer(struct live *live, const struct wire_msg *msg,
         !name_equal(name_of(&tsig.algorithm),
                     hmac_algorithm_name(hmac_algorithm_of(hmac))))
         return "an answer under another key";
-    enum reason reason = is_first ? tsig_verify(msg, &tsig, hmac, &live->last_mac,
-                                                live->tool->now_s, FUDGE_S, &mac)
-                                  : tsig_verify_next(msg, &tsig, hmac, &live->last_mac,
-                                                     live->tool->now_s, FUDGE_S, &mac);
+    enum reason reason = is_first
+                             ? tsig_verify(msg, &tsig, hmac, &live->last_mac,
+                                           live->tool->now_s, TSIG_FUDGE_S, &mac)
+                             : tsig_verify_next(msg, &tsig, hmac, &live->last_mac,
+                                                live->tool->now_s, TSIG_FUDGE_S, &mac);
     if (reason == REASON_TIME_SKEW || tsig.error == TSIG_BADTIME)
         return "the clocks differ too much";
     if (reason != REASON_PERMITTED || tsig.error != 0)

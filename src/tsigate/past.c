@@ -98,7 +98,7 @@ static bool write_message(struct request *request, const struct log_record *reco
     if (octets == NULL || request->zone.octets == NULL)
         return false;
     request->w = writer_of(octets, LIMIT_MESSAGE_OCTETS);
-    build_header(&request->w, 0, OPCODE_UPDATE << 11);
+    build_header(&request->w, 0, OPCODE_UPDATE << WIRE_OPCODE_SHIFT);
     build_question(&request->w, request->zone, TYPE_SOA, CLASS_IN);
     while (log_read_change(&changes, &change)) {
         if (!write_change(request, &change))

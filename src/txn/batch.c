@@ -11,7 +11,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "dns/build.h"
 #include "dns/type.h"
@@ -84,8 +83,7 @@ static struct zone_queue *queue_of(struct txns *txns, struct name zone)
     queue = calloc(1, sizeof *queue);
     if (queue == NULL)
         return NULL;
-    queue->name.len = zone.len;
-    memcpy(queue->name.octets, zone.octets, zone.len);
+    name_keep(zone, &queue->name);
     TAILQ_INIT(&queue->waiting);
     if (map_put(&txns->queue_by_zone, queue->name.octets, zone.len, queue) != RES_OK) {
         free(queue);

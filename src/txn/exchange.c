@@ -7,20 +7,17 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "dns/build.h"
 #include "dns/type.h"
 
-/* RFC 8945 10: the window that both sides are asked to keep. */
-#define EXCHANGE_FUDGE_S 300
 /* Tries for an ID that no exchange of the link has. */
 #define EXCHANGE_ID_TRIES 64
 
 struct writer exchange_begin(struct txns *txns, enum opcode opcode)
 {
     struct writer w = writer_of(txns->out, sizeof txns->out);
-    build_header(&w, 0, (uint16_t)(opcode << 11));
+    build_header(&w, 0, (uint16_t)(opcode << WIRE_OPCODE_SHIFT));
     return w;
 }
 
@@ -58,7 +55,7 @@ static enum result sign_and_send(struct txns *txns, struct exchange *exchange,
     const struct tsig_params params = {
         .key_name = key->name,
         .time_signed_s = (uint64_t)(now.real_us / TXN_SECOND_US),
-        .fudge_s = EXCHANGE_FUDGE_S,
+        .fudge_s = TSIG_FUDGE_S,
         .original_id = exchange->id,
     };
     w->octets[0] = (uint8_t)(exchange->id >> 8);
@@ -89,8 +86,7 @@ enum result exchange_send(struct txns *txns, enum txn_link which,
         .snapshot = snapshot_hold(snapshot),
         .type = type,
     };
-    exchange->name.len = name.len;
-    memcpy(exchange->name.octets, name.octets, name.len);
+    name_keep(name, &exchange->name);
     enum result res = choose_id(txns, link, exchange);
     if (res != RES_OK) {
         exchange_free(exchange);
@@ -168,7 +164,7 @@ static void distrust(struct txns *txns, enum txn_link which, const char *why,
 {
     txns->bad_replies++;
     journal_log(txns, LEVEL_ERROR, "event=primary-distrusted link=%s why=\"%s\"",
-                which == LINK_UPDATE ? "update" : "query", why);
+                txn_link_name(which), why);
     txns->links[which].state = LINK_CONNECTING;
     txns->ports.close_primary(txns->ports.arg, which, why);
     fail_all(txns, &txns->links[which], now);
@@ -228,9 +224,8 @@ static const char *judge_reply(const struct exchange *exchange,
                     hmac_algorithm_name(hmac_algorithm_of(key->hmac))))
         return "reply under another key";
     struct tsig_mac mac;
-    enum reason reason =
-        tsig_verify(msg, &tsig, key->hmac, &exchange->request_mac,
-                    now.real_us / TXN_SECOND_US, EXCHANGE_FUDGE_S, &mac);
+    enum reason reason = tsig_verify(msg, &tsig, key->hmac, &exchange->request_mac,
+                                     now.real_us / TXN_SECOND_US, TSIG_FUDGE_S, &mac);
     if (reason == REASON_TIME_SKEW)
         return "reply outside the time window: compare the clocks";
     if (reason != REASON_PERMITTED)
@@ -275,19 +270,6 @@ void txn_on_primary(struct txns *txns, enum txn_link which, const uint8_t *octet
     txns_flush(txns);
 }
 
-static const char *link_state_name(enum txn_link_state state)
-{
-    switch (state) {
-    case LINK_DOWN:
-        return "down";
-    case LINK_CONNECTING:
-        return "connecting";
-    case LINK_UP:
-        return "up";
-    }
-    return "?";
-}
-
 void txn_on_link(struct txns *txns, enum txn_link which, enum txn_link_state state,
                  const char *why, struct txn_now now)
 {
@@ -295,8 +277,7 @@ void txn_on_link(struct txns *txns, enum txn_link which, enum txn_link_state sta
     if (link->state != state)
         journal_log(txns, state == LINK_DOWN ? LEVEL_ERROR : LEVEL_INFO,
                     "event=primary-link link=%s state=%s why=\"%s\"",
-                    which == LINK_UPDATE ? "update" : "query", link_state_name(state),
-                    why);
+                    txn_link_name(which), txn_link_state_name(state), why);
     link->state = state;
     link->sent_us = now.mono_us;
     if (state != LINK_UP)

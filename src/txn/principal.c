@@ -6,7 +6,6 @@
 #include "txn/txns.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct principal *principal_named(struct txns *txns, struct name name)
 {
@@ -17,8 +16,7 @@ struct principal *principal_named(struct txns *txns, struct name name)
     if (principal == NULL)
         return NULL;
     TAILQ_INIT(&principal->open);
-    principal->name.len = name.len;
-    memcpy(principal->name.octets, name.octets, name.len);
+    name_keep(name, &principal->name);
     if (map_put(&txns->principals, principal->name.octets, name.len, principal) !=
         RES_OK) {
         free(principal);
@@ -40,8 +38,7 @@ void principal_note_key(struct txns *txns, struct name key_name, struct txn_now 
         use = calloc(1, sizeof *use);
         if (use == NULL)
             return;
-        use->name.len = key_name.len;
-        memcpy(use->name.octets, key_name.octets, key_name.len);
+        name_keep(key_name, &use->name);
         if (map_put(&txns->keys, use->name.octets, key_name.len, use) != RES_OK) {
             free(use);
             return;

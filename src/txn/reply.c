@@ -6,8 +6,6 @@
 #include "dns/build.h"
 #include "dns/type.h"
 
-#define OPCODE_SHIFT      11
-#define REPLY_FUDGE_S     300 /* RFC 8945 10: the recommended value */
 #define QUESTION_COUNT_AT 4
 
 /* reason.tsigate.; the literal's NUL is the root label. */
@@ -86,7 +84,7 @@ static void write_head(struct writer *w, const struct reply_form *form,
                        uint16_t extra_flags, enum rcode rcode)
 {
     unsigned flags =
-        FLAG_QR | (unsigned)form->opcode << OPCODE_SHIFT | (unsigned)extra_flags;
+        FLAG_QR | (unsigned)form->opcode << WIRE_OPCODE_SHIFT | (unsigned)extra_flags;
 
     if (form->opcode == OPCODE_QUERY && form->is_rd)
         flags |= FLAG_RD;
@@ -185,7 +183,7 @@ static struct tsig_params signing_params(const struct reply_form *form,
     struct tsig_params params = {
         .key_name = verified->key->name,
         .time_signed_s = time_s,
-        .fudge_s = REPLY_FUDGE_S,
+        .fudge_s = TSIG_FUDGE_S,
         .original_id = form->id,
         .error = outcome_of(reason)->tsig_error,
     };

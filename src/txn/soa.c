@@ -35,8 +35,7 @@ static void soa_add(struct txns *txns, struct name zone, struct txn_now now)
     if (soa == NULL)
         return; /* unknown: SERVFAIL, until the next reload */
     soa->due_us = now.mono_us;
-    soa->zone.len = zone.len;
-    memcpy(soa->zone.octets, zone.octets, zone.len);
+    name_keep(zone, &soa->zone);
     if (map_put(&txns->soa_by_zone, soa->zone.octets, zone.len, soa) == RES_OK)
         TAILQ_INSERT_TAIL(&txns->soas, soa, entry);
     else

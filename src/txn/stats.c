@@ -5,16 +5,12 @@
 
 #include "base/timestamp.h"
 
-static const char *const link_names[LINKS] = {
-    [LINK_UPDATE] = "update", [LINK_QUERY] = "query"};
-static const char *const state_names[] = {
-    [LINK_DOWN] = "down", [LINK_CONNECTING] = "connecting", [LINK_UP] = "up"};
-
 static void show_links(const struct txns *txns, struct json *json)
 {
     json_object_open(json, "primary");
     for (unsigned i = 0; i < LINKS; i++)
-        json_string(json, link_names[i], state_names[txns->links[i].state]);
+        json_string(json, txn_link_name((enum txn_link)i),
+                    txn_link_state_name(txns->links[i].state));
     json_number(json, "bad_replies", (int64_t)txns->bad_replies);
     json_object_close(json);
 }

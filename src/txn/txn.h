@@ -83,6 +83,10 @@ struct txn_ports {
     void (*log)(void *arg, enum txn_level level, const char *line);
 };
 
+/* "update", "query"; "down", "connecting", "up": as log and status have them. */
+const char *txn_link_name(enum txn_link link);
+const char *txn_link_state_name(enum txn_link_state state);
+
 struct txns; /* all requests, the table, the queues, the caches, the counters */
 
 struct log_scan;
