@@ -73,6 +73,11 @@ _Static_assert(LIMIT_HEADER_OCTETS + LIMIT_NAME_OCTETS + 4 + LIMIT_BATCH_OCTETS 
 #define LIMIT_DIAGNOSTICS        1000 /* errors listed, and warnings; the rest are counted */
 #define LIMIT_USER_OCTETS        256 /* LOGIN_NAME_MAX and a NUL */
 #define LIMIT_PATH_OCTETS        4096
+/* named.conf, as named-checkconf -p prints it: BIND's own blocks nest to 6; a rule may
+ * list each of the 90 or so types that there are. */
+#define LIMIT_NAMEDCONF_OCTETS (256 * 1024 * 1024)
+#define LIMIT_NAMEDCONF_DEPTH  16
+#define LIMIT_NAMEDCONF_WORDS  512
 
 /* Audit: RDATA up to here is written out, beyond it is hashed (L-3). */
 #define LIMIT_AUDIT_RDATA_OCTETS 512
