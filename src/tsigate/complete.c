@@ -162,6 +162,10 @@ static void offer_words(const struct completion *c)
     case HELP_OPERATION:
         offer_operations(c);
         break;
+    case HELP_TARGET:
+        offer(c, "bind", NULL);
+        offer(c, "knot", NULL);
+        break;
     case HELP_TYPE:
         offer_types(c);
         break;

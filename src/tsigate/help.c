@@ -96,6 +96,28 @@ static const struct help helps[] = {
         .exits = INSTALL_EXITS,
     },
     {
+        .command = "import",
+        .words = {HELP_FILE},
+        .options = {{"--out", "DIR", HELP_FILE, "the folder to make"},
+                    {"--shadow", "OF=AT", HELP_TEXT,
+                     "what is written below AT stands in for names below OF"},
+                    {"--plain", NULL, HELP_NONE, "no stock profiles: rights as BIND's"},
+                    {"--profiles", "FILE", HELP_FILE,
+                     "the stock profiles, where tsigate is not installed"}},
+        .example = "tsigate import --shadow duckcorp.org=_kage.duckcorp.org \\\n"
+                   "    --out /etc/tsigate.new /etc/bind/named.conf",
+        .exits = "0 all rules were carried over; 1 some were not, or in part; 4 no\n"
+                 "named-checkconf, or DIR cannot be written",
+    },
+    {
+        .command = "export",
+        .words = {HELP_TARGET},
+        .options = {{"--per-right", NULL, HELP_NONE,
+                     "for the hosts' keys, one grant per right"}},
+        .example = "tsigate export bind",
+        .exits = "0 done",
+    },
+    {
         .command = "grant",
         .words = {HELP_HOST, HELP_PROFILE, HELP_HOST},
         .repeats = true,

@@ -23,6 +23,7 @@ enum help_word {
     HELP_NAME, /* an owner */
     HELP_OPERATION,
     HELP_PROFILE,
+    HELP_TARGET, /* of an export */
     HELP_TYPE,
     HELP_VERDICT,
     HELP_WHO, /* a host or a key */

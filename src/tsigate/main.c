@@ -42,6 +42,12 @@ static const struct command commands[] = {
      "tsigate revoke [--file FILE] [--yes] [--no-reload] [-c FILE]\n"
      "                      HOST PROFILE NAME... [PORT/PROTO...]",
      "take a right from a host"},
+    {"import", import_main,
+     "tsigate import [--plain] [--shadow OF=AT...] [--profiles FILE] [--json]\n"
+     "                      --out DIR NAMED.CONF",
+     "from the update-policies of a named.conf to keys and an ACL"},
+    {"export", export_main, "tsigate export bind|knot [--per-right] [-c FILE]",
+     "the primary's own policy: for the gateway's key, or one grant per right"},
     {"key", key_main,
      "tsigate key new HOST [--for CLIENT] [--client-file FILE] [--show-secret]\n"
      "                       [--algorithm A] [--name KEY] [--file FILE]\n"

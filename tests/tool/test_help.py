@@ -17,6 +17,7 @@ LISTED = re.findall(r"^  ([a-z-]+) ", tool("help").stdout, re.M)
 HELP = {command: tool("help", command).stdout for command in LISTED}
 # Of options that are looked at as they are read; of the others any will do.
 VALUES = {"--anchor": "1:" + 64 * "0", "--from": "192.0.2.1", "--since": "2h",
+          "--shadow": "example.org=_s.example.org",
           "--verdict": "permitted"}
 COMMON = {"--json", "--help"}
 
