@@ -19,6 +19,12 @@ static const struct command commands[] = {
      "                         [--usage-selector-matching U-S-M] [--json] "
      "CERT|KEY|CSR...",
      "the TLSA records of certificates, keys and requests"},
+    {"publish", publish_main,
+     "tsigate-tlsa publish --cert FILE [--wait[=SECONDS]] [--ttl N]\n"
+     "                            [--usage-selector-matching U-S-M] [-k KEYFILE]\n"
+     "                            [--server ADDR[:PORT]] [--resolver ADDR[:PORT]]\n"
+     "                            [--json] [-c FILE] NAME PORT/PROTO...",
+     "add the TLSA records of a certificate, through the gateway"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

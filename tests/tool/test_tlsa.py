@@ -214,3 +214,32 @@ def test_help():
         assert (done.returncode, done.stderr) == (0, "")
         assert "tsigate-tlsa" in done.stdout
     assert tlsa("--version").stdout.startswith("tsigate ")
+
+
+# ---- publish (what it does on the wire is in tests/e2e) --------------------------------
+
+@pytest.mark.parametrize("words", [
+    [], ["a.example", "25/tcp"], ["--cert", "x", "a.example"],
+    ["--cert", "x", "a.example", "25"], ["--cert", "x", "--ttl", "-1", "a.example", "25/tcp"],
+    ["--cert", "x", "--ttl", "2147483648", "a.example", "25/tcp"],
+    ["--cert", "x", "--wait=0", "a.example", "25/tcp"],
+    ["--cert", "x", "--wait=soon", "a.example", "25/tcp"],
+])
+def test_publish_usage(words):
+    done = tlsa("publish", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: tsigate-tlsa publish" in done.stderr
+
+
+def test_publish_settings(authority, tmp_path):
+    words = ["--cert", authority.ca, "a.example", "25/tcp"]
+    assert tlsa("publish", "-c", tmp_path / "none", *words).returncode == 3
+    for server in ("nowhere", "127.0.0.1:0", "127.0.0.1:65536", "[::1", "::ffff:127.0.0.1"):
+        assert tlsa("publish", "--server", server, *words).returncode == 2, server
+    key = tmp_path / "key"
+    key.write_text("")
+    key.chmod(0o600)
+    done = tlsa("publish", "--server", "127.0.0.1:9", "-k", key, *words)
+    assert done.returncode == 3 and "expected one key" in done.stderr
+    key.chmod(0o644)
+    assert tlsa("publish", "--server", "127.0.0.1:9", "-k", key, *words).returncode == 3

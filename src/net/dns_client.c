@@ -1,0 +1,210 @@
+#include "net/dns_client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dns/build.h"
+#include "dns/type.h"
+
+#define CONNECT_WAIT_MS 2000
+/* F-5: longer than the gateway waits for its primary. */
+#define ANSWER_WAIT_MS 10000
+/* RFC 8945 10: the recommended window. */
+#define FUDGE_S 300
+
+/* ---- octets, within a deadline ---- */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool wait_for(int fd, short events, int64_t deadline_ms)
+{
+    for (;;) {
+        int64_t left_ms = deadline_ms - now_ms();
+        struct pollfd ready = {.fd = fd, .events = events};
+        int n = left_ms > 0 ? poll(&ready, 1, (int)left_ms) : 0;
+        if (n >= 0 || errno != EINTR)
+            return n > 0;
+    }
+}
+
+static bool send_all(int fd, const uint8_t *octets, size_t len, int64_t deadline_ms)
+{
+    while (len > 0) {
+        if (!wait_for(fd, POLLOUT, deadline_ms))
+            return false;
+        ssize_t sent = send(fd, octets, len, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR)
+            return false;
+        octets += sent > 0 ? sent : 0;
+        len -= sent > 0 ? (size_t)sent : 0;
+    }
+    return true;
+}
+
+static bool receive_all(int fd, uint8_t *octets, size_t len, int64_t deadline_ms)
+{
+    while (len > 0) {
+        if (!wait_for(fd, POLLIN, deadline_ms))
+            return false;
+        ssize_t got = recv(fd, octets, len, 0);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+            return false;
+        octets += got > 0 ? got : 0;
+        len -= got > 0 ? (size_t)got : 0;
+    }
+    return true;
+}
+
+/* ---- the answer ---- */
+
+/* F-1. */
+static const char *verify(struct dns_client *client, const struct wire_msg *msg)
+{
+    struct tsig tsig;
+    struct tsig_mac mac;
+    const struct dns_client_key *key = &client->key;
+    int64_t now_s = time(NULL);
+    if (!msg->has_tsig || tsig_read(msg, false, &tsig) != RES_OK)
+        return "an answer without a signature";
+    if (tsig.error == TSIG_BADKEY)
+        return "it does not know our key (BADKEY)";
+    if (tsig.error == TSIG_BADSIG)
+        return "it has another secret for our key (BADSIG)";
+    struct name algorithm = hmac_algorithm_name(hmac_algorithm_of(key->hmac));
+    if (!name_equal(name_of(&tsig.key_name), key->name) ||
+        !name_equal(name_of(&tsig.algorithm), algorithm))
+        return "an answer under another key";
+    enum reason reason =
+        tsig_verify(msg, &tsig, key->hmac, &client->mac, now_s, FUDGE_S, &mac);
+    if (reason == REASON_TIME_SKEW || tsig.error == TSIG_BADTIME)
+        return "the clocks differ too much";
+    if (reason != REASON_PERMITTED || tsig.error != 0)
+        return "an answer whose signature does not verify";
+    return NULL;
+}
+
+static const char *judge(struct dns_client *client, const struct wire_msg *msg)
+{
+    if (msg->header.id != client->id || (msg->header.flags & FLAG_QR) == 0 ||
+        msg->header.opcode != client->opcode)
+        return "not an answer to what was asked";
+    const char *wrong = client->key.hmac != NULL ? verify(client, msg) : NULL;
+    if (wrong == NULL && (msg->header.flags & FLAG_TC) != 0)
+        return "an answer that was cut";
+    return wrong;
+}
+
+static bool is_question(const struct wire_msg *msg, struct name asked, uint16_t type)
+{
+    if (msg->header.counts[SECTION_ZONE] != 1)
+        return false;
+    size_t at = msg->section_at[SECTION_ZONE];
+    struct wire_rr rr;
+    struct name_buf name;
+    wire_next(msg, SECTION_ZONE, &at, &rr);
+    wire_owner(msg, &rr, &name);
+    return rr.type == type && rr.class == CLASS_IN && name_equal(name_of(&name), asked);
+}
+
+/* ---- public ---- */
+
+const char *dns_client_open(struct dns_client *client, const struct addr *server,
+                            struct dns_client_key key)
+{
+    struct sockaddr_storage address;
+    socklen_t len = addr_to_sockaddr(server, &address);
+    client->server = *server;
+    client->key = key;
+    client->fd =
+        socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (client->fd < 0)
+        return strerror(errno);
+    if (connect(client->fd, (const struct sockaddr *)&address, len) == 0)
+        return NULL;
+    int error = errno;
+    socklen_t error_len = sizeof error;
+    if (error == EINPROGRESS) {
+        if (!wait_for(client->fd, POLLOUT, now_ms() + CONNECT_WAIT_MS))
+            error = ETIMEDOUT;
+        else
+            (void)getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &error_len);
+    }
+    if (error == 0)
+        return NULL;
+    dns_client_close(client);
+    return strerror(error);
+}
+
+void dns_client_close(struct dns_client *client)
+{
+    if (client->fd >= 0)
+        close(client->fd);
+    client->fd = -1;
+}
+
+struct writer *dns_client_begin(struct dns_client *client, uint16_t flags)
+{
+    client->request = writer_of(client->octets + 2, LIMIT_MESSAGE_OCTETS);
+    if (getrandom(&client->id, sizeof client->id, 0) != sizeof client->id)
+        client->request.failed = true;
+    client->opcode = (uint8_t)(flags >> 11 & 15);
+    build_header(&client->request, client->id, flags);
+    return &client->request;
+}
+
+static const char *sign(struct dns_client *client)
+{
+    struct writer *w = &client->request;
+    const struct tsig_params params = {
+        .key_name = client->key.name,
+        .time_signed_s = (uint64_t)time(NULL),
+        .fudge_s = FUDGE_S,
+        .original_id = client->id,
+    };
+    if (w->failed)
+        return "the request does not fit into a message";
+    if (client->key.hmac != NULL &&
+        tsig_sign(w, client->key.hmac, &params, NULL, &client->mac) != RES_OK)
+        return "the request cannot be signed";
+    client->octets[0] = (uint8_t)(w->len >> 8);
+    client->octets[1] = (uint8_t)w->len;
+    return NULL;
+}
+
+const char *dns_client_exchange(struct dns_client *client, struct wire_msg *out)
+{
+    int64_t deadline_ms = now_ms() + ANSWER_WAIT_MS;
+    const char *wrong = sign(client);
+    if (wrong != NULL)
+        return wrong;
+    if (!send_all(client->fd, client->octets, client->request.len + 2, deadline_ms) ||
+        !receive_all(client->fd, client->octets, 2, deadline_ms))
+        return "no answer";
+    size_t len = (size_t)client->octets[0] << 8 | client->octets[1];
+    if (!receive_all(client->fd, client->octets + 2, len, deadline_ms))
+        return "half an answer";
+    if (wire_walk(client->octets + 2, len, false, out) != RES_OK)
+        return "an answer that is not well formed";
+    return judge(client, out);
+}
+
+const char *dns_client_ask(struct dns_client *client, struct name name, uint16_t type,
+                           uint16_t flags, struct wire_msg *out)
+{
+    struct writer *w = dns_client_begin(client, flags);
+    build_question(w, name, type, CLASS_IN);
+    const char *wrong = dns_client_exchange(client, out);
+    if (wrong == NULL && !is_question(out, name, type))
+        return "an answer to another question";
+    return wrong;
+}

@@ -1,0 +1,248 @@
+#include "tlsa/authority.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dns/type.h"
+#include "tlsa/answer.h"
+
+/* More CNAMEs in a row are a loop. */
+#define CHAIN_LINKS 16
+
+/* ---- the resolver ---- */
+
+static bool read_resolv_conf(struct tool *tool, struct addr *out)
+{
+    char line[256];
+    char word[128];
+    bool is_found = false;
+    FILE *file = fopen("/etc/resolv.conf", "re");
+    while (file != NULL && !is_found && fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "nameserver %127s", word) == 1)
+            is_found = host_parse_server(tool, word, out);
+    }
+    if (file != NULL)
+        fclose(file);
+    return is_found;
+}
+
+int authority_open(struct tool *tool, const char *resolver, uint16_t port,
+                   struct authority *out)
+{
+    *out = (struct authority){.tool = tool, .port = port};
+    out->client = arena_alloc(&tool->arena, sizeof *out->client);
+    out->servers = arena_array(&tool->arena, AUTHORITY_SERVERS, sizeof *out->servers);
+    if (out->client == NULL || out->servers == NULL)
+        return tool_fail(TOOL_OUTSIDE, "out of memory");
+    if (resolver != NULL && !host_parse_server(tool, resolver, &out->resolver))
+        return tool_usage(tool, "--resolver \"%s\": expected ADDR[:PORT]", resolver);
+    if (resolver == NULL && !read_resolv_conf(tool, &out->resolver))
+        return tool_fail(TOOL_OUTSIDE,
+                         "no name server in /etc/resolv.conf: --resolver names one");
+    return TOOL_DONE;
+}
+
+/* One question on a connection of its own, unsigned: every resolver allows that. */
+static const char *ask(struct authority *authority, const struct addr *server,
+                       struct name name, uint16_t type, uint16_t flags,
+                       struct wire_msg *out)
+{
+    const struct dns_client_key none = {.hmac = NULL};
+    const char *wrong = dns_client_open(authority->client, server, none);
+    if (wrong == NULL)
+        wrong = dns_client_ask(authority->client, name, type, flags, out);
+    dns_client_close(authority->client);
+    return wrong;
+}
+
+static int resolve(struct authority *authority, struct name name, uint16_t type,
+                   struct wire_msg *out)
+{
+    char server[ADDR_TEXT_OCTETS];
+    const char *wrong = ask(authority, &authority->resolver, name, type, FLAG_RD, out);
+    if (wrong == NULL && out->header.rcode != RCODE_NOERROR &&
+        out->header.rcode != RCODE_NXDOMAIN)
+        wrong = rcode_name(out->header.rcode);
+    if (wrong == NULL)
+        return TOOL_DONE;
+    return tool_fail(TOOL_OUTSIDE, "resolver %s, asked for %s: %s",
+                     addr_format_port(&authority->resolver, server),
+                     tool_name_text(authority->tool, name), wrong);
+}
+
+/* ---- where a name leads ---- */
+
+/* Follows the CNAMEs of an answer; whether there was one. RES_ERANGE: a loop. */
+static enum result follow(struct authority *authority, const struct wire_msg *msg,
+                          bool *out_moved)
+{
+    struct wire_rr rr;
+    unsigned links = 0;
+    *out_moved = false;
+    while (answer_find(msg, SECTION_PREREQUISITE, authority->target, TYPE_CNAME, &rr)) {
+        struct name_buf next;
+        if (links++ == CHAIN_LINKS)
+            return RES_ERANGE;
+        if (answer_name(msg, &rr, &next) != RES_OK)
+            return RES_EFORMAT;
+        authority->target = name_copy(&authority->tool->arena, name_of(&next));
+        if (authority->target.octets == NULL)
+            return RES_EMEM;
+        *out_moved = true;
+    }
+    return RES_OK;
+}
+
+static int find_target(struct authority *authority, struct name owner)
+{
+    bool has_moved = true;
+    authority->target = owner;
+    for (unsigned i = 0; has_moved; i++) {
+        struct wire_msg msg;
+        int code = resolve(authority, authority->target, TYPE_TLSA, &msg);
+        if (code != TOOL_DONE)
+            return code;
+        if (i == CHAIN_LINKS || follow(authority, &msg, &has_moved) != RES_OK)
+            return tool_fail(TOOL_OUTSIDE, "%s: its CNAMEs lead nowhere",
+                             tool_name_text(authority->tool, owner));
+    }
+    return TOOL_DONE;
+}
+
+static int find_zone(struct authority *authority)
+{
+    struct wire_msg msg;
+    struct name_buf zone;
+    int code = resolve(authority, authority->target, TYPE_SOA, &msg);
+    if (code != TOOL_DONE)
+        return code;
+    if (answer_zone(&msg, authority->target, &zone) != RES_OK)
+        return tool_fail(TOOL_OUTSIDE, "the resolver knows no zone of %s",
+                         tool_name_text(authority->tool, authority->target));
+    authority->zone = name_copy(&authority->tool->arena, name_of(&zone));
+    return authority->zone.octets != NULL ? TOOL_DONE
+                                          : tool_fail(TOOL_OUTSIDE, "out of memory");
+}
+
+/* ---- its servers ---- */
+
+static int find_names(struct authority *authority)
+{
+    struct wire_msg msg;
+    int code = resolve(authority, authority->zone, TYPE_NS, &msg);
+    if (code != TOOL_DONE)
+        return code;
+    size_t at = msg.section_at[SECTION_PREREQUISITE];
+    authority->count = 0;
+    for (size_t i = 0; i < msg.header.counts[SECTION_PREREQUISITE]; i++) {
+        struct wire_rr rr;
+        struct name_buf name;
+        wire_next(&msg, SECTION_PREREQUISITE, &at, &rr);
+        if (rr.type != TYPE_NS || answer_name(&msg, &rr, &name) != RES_OK)
+            continue;
+        if (authority->count == AUTHORITY_SERVERS)
+            return tool_fail(TOOL_OUTSIDE, "more than %d name servers",
+                             AUTHORITY_SERVERS);
+        struct authority_server *server = &authority->servers[authority->count++];
+        *server = (struct authority_server){0};
+        server->name = name_copy(&authority->tool->arena, name_of(&name));
+        if (server->name.octets == NULL)
+            return tool_fail(TOOL_OUTSIDE, "out of memory");
+    }
+    if (authority->count == 0)
+        return tool_fail(TOOL_OUTSIDE, "%s has no name servers",
+                         tool_name_text(authority->tool, authority->zone));
+    return TOOL_DONE;
+}
+
+static void take_addresses(struct authority *authority, struct authority_server *server,
+                           const struct wire_msg *msg, uint16_t type)
+{
+    size_t octets = type == TYPE_A ? 4 : 16;
+    size_t at = msg->section_at[SECTION_PREREQUISITE];
+    for (size_t i = 0; i < msg->header.counts[SECTION_PREREQUISITE]; i++) {
+        struct wire_rr rr;
+        wire_next(msg, SECTION_PREREQUISITE, &at, &rr);
+        if (rr.type != type || rr.rdata_len != octets ||
+            server->count == AUTHORITY_ADDRESSES)
+            continue;
+        struct addr *addr = &server->addresses[server->count++];
+        *addr =
+            (struct addr){.family = type == TYPE_A ? 4 : 6, .port = authority->port};
+        memcpy(addr->octets, msg->octets + rr.rdata_at, octets);
+    }
+}
+
+static int find_addresses(struct authority *authority, struct authority_server *server)
+{
+    static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
+    for (size_t i = 0; i < 2; i++) {
+        struct wire_msg msg;
+        int code = resolve(authority, server->name, types[i], &msg);
+        if (code != TOOL_DONE)
+            return code;
+        take_addresses(authority, server, &msg, types[i]);
+    }
+    if (server->count == 0)
+        return tool_fail(TOOL_OUTSIDE, "name server %s has no address",
+                         tool_name_text(authority->tool, server->name));
+    return TOOL_DONE;
+}
+
+int authority_find(struct authority *authority, struct name owner)
+{
+    int code = find_target(authority, owner);
+    if (code == TOOL_DONE)
+        code = find_zone(authority);
+    if (code == TOOL_DONE)
+        code = find_names(authority);
+    for (size_t i = 0; code == TOOL_DONE && i < authority->count; i++)
+        code = find_addresses(authority, &authority->servers[i]);
+    return code;
+}
+
+/* ---- what they serve ---- */
+
+static enum authority_view view_from(struct authority *authority,
+                                     const struct addr *address,
+                                     const struct rdata *records, size_t count)
+{
+    struct wire_msg msg;
+    uint32_t ttl;
+    if (ask(authority, address, authority->target, TYPE_TLSA, 0, &msg) != NULL)
+        return AUTHORITY_AWAY;
+    if (msg.header.rcode != RCODE_NOERROR || (msg.header.flags & FLAG_AA) == 0)
+        return AUTHORITY_LACKS;
+    for (size_t i = 0; i < count; i++) {
+        if (!answer_has(&msg, authority->target, TYPE_TLSA, &records[i], &ttl))
+            return AUTHORITY_LACKS;
+    }
+    return AUTHORITY_SERVES;
+}
+
+/* An address that cannot be reached from here (IPv6, perhaps) does not matter while
+ * another one of the same server answers. */
+static void ask_server(struct authority *authority, struct authority_server *server,
+                       const struct rdata *records, size_t count)
+{
+    server->view = AUTHORITY_AWAY;
+    for (size_t i = 0; i < server->count && server->view != AUTHORITY_LACKS; i++) {
+        enum authority_view view =
+            view_from(authority, &server->addresses[i], records, count);
+        if (view != AUTHORITY_AWAY)
+            server->view = view;
+    }
+}
+
+bool authority_ask(struct authority *authority, const struct rdata *records,
+                   size_t count)
+{
+    bool all_serve = true;
+    for (size_t i = 0; i < authority->count; i++) {
+        struct authority_server *server = &authority->servers[i];
+        if (server->view != AUTHORITY_SERVES)
+            ask_server(authority, server, records, count);
+        all_serve = all_serve && server->view == AUTHORITY_SERVES;
+    }
+    return all_serve;
+}
