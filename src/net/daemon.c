@@ -19,6 +19,7 @@
 #include "net/logger.h"
 #include "net/notify.h"
 #include "net/random.h"
+#include "net/retire.h"
 #include "net/rotate.h"
 #include "net/running.h"
 #include "net/upstream.h"
@@ -43,6 +44,7 @@ struct reload {
 struct daemon {
     const char *file; /* the caller's */
     struct snapshot *snapshot;
+    struct retire retire;
     struct settings_limits limits; /* in force; the parts look here */
     struct running running;
     struct random_pool random;
@@ -137,6 +139,7 @@ static void adopt(struct daemon *daemon, struct load *load)
     const struct settings *settings = &snapshot->settings;
 
     load->snapshot = NULL;
+    retire_beside_loop(&daemon->retire, daemon->snapshot);
     txns_set_snapshot(daemon->txns, snapshot, clock_now());
     snapshot_release(&daemon->snapshot);
     daemon->snapshot = snapshot;
@@ -477,6 +480,7 @@ static enum result init_loop(struct daemon *daemon)
     if (uv_loop_init(&daemon->loop) != 0)
         return RES_EIO;
     daemon->has_loop = true;
+    daemon->retire.loop = &daemon->loop;
     (void)uv_timer_init(&daemon->loop, &daemon->wake); /* these only set fields */
     (void)uv_timer_init(&daemon->loop, &daemon->warm);
     (void)uv_timer_init(&daemon->loop, &daemon->drain);
@@ -505,6 +509,7 @@ static enum result start_parts(struct daemon *daemon)
 static void end_loop(struct daemon *daemon)
 {
     daemon->is_draining = true;
+    daemon->retire.loop = NULL;
     listen_udp_close(daemon->udp);
     listen_tcp_close(daemon->tcp);
     upstream_close(daemon->upstream);

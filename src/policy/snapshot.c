@@ -40,6 +40,17 @@ void snapshot_release(struct snapshot **snapshot)
     *snapshot = NULL;
     if (old == NULL || --old->references > 0)
         return;
+    if (old->on_released != NULL)
+        old->on_released(old->on_released_arg, old);
+    else
+        snapshot_free(&old);
+}
+
+void snapshot_free(struct snapshot **snapshot)
+{
+    struct snapshot *old = *snapshot;
+
+    *snapshot = NULL;
     keyring_fini(&old->keyring);
     acl_fini(&old->acl);
     zones_fini(&old->zones);

@@ -28,6 +28,10 @@ struct snapshot {
     uint64_t generation;
     int64_t loaded_s;
     unsigned references;
+    /* Gets it when the last reference has gone, and calls snapshot_free when there is
+     * time for it. NULL: snapshot_release frees it. */
+    void (*on_released)(void *arg, struct snapshot *snapshot);
+    void *on_released_arg;
 };
 
 /* An ACL that lies in no file. */
@@ -71,5 +75,7 @@ enum result snapshot_load(struct snapshot *snapshot,
 struct snapshot *snapshot_hold(struct snapshot *snapshot) NONNULL;
 /* Gives one reference back and nulls the pointer; the last one frees. */
 void snapshot_release(struct snapshot **snapshot) NONNULL;
+/* For on_released: one without references. In any thread, as nobody else has it. */
+void snapshot_free(struct snapshot **snapshot) NONNULL;
 
 #endif

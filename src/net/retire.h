@@ -1,0 +1,20 @@
+/*
+ * The end of a replaced snapshot: freeing a million keys takes the better part of a
+ * second, in which the loop would answer nobody. So libuv's pool does it. Floor 4.
+ */
+#ifndef TSIGATE_NET_RETIRE_H
+#define TSIGATE_NET_RETIRE_H
+
+#include <uv.h>
+
+#include "policy/snapshot.h"
+
+struct retire {
+    uv_loop_t *loop; /* NULL: there is none (any more), what is released is freed */
+};
+
+/* When the last reference of the snapshot goes, from now on, it is freed beside the
+ * loop. retire outlives it. */
+void retire_beside_loop(struct retire *retire, struct snapshot *snapshot) NONNULL;
+
+#endif
