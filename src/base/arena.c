@@ -13,6 +13,8 @@ struct arena_chunk {
     max_align_t octets[];
 };
 
+#define GROWTH_SHARE  8 /* a chunk is at least that part of what is there */
+#define LARGEST_CHUNK (16 * 1024 * 1024)
 #define ALIGNMENT _Alignof(max_align_t)
 
 void arena_init(struct arena *arena, size_t chunk_len, size_t limit)
@@ -60,9 +62,21 @@ void arena_fini(struct arena *arena)
     arena->used = 0;
 }
 
+/* An arena that has grown large goes on in large steps: its memory is the system's again
+ * when it goes. */
+static size_t next_capacity(const struct arena *arena)
+{
+    size_t share = arena->used / GROWTH_SHARE;
+
+    if (share > LARGEST_CHUNK)
+        share = LARGEST_CHUNK;
+    return share > arena->chunk_len ? share : arena->chunk_len;
+}
+
 static struct arena_chunk *add_chunk(struct arena *arena, size_t len)
 {
-    size_t capacity = len > arena->chunk_len ? len : arena->chunk_len;
+    size_t usual = next_capacity(arena);
+    size_t capacity = len > usual ? len : usual;
     if (capacity > SIZE_MAX - sizeof(struct arena_chunk))
         return NULL;
     struct arena_chunk *chunk = malloc(sizeof(*chunk) + capacity);
