@@ -13,9 +13,10 @@ struct arena_chunk {
     max_align_t octets[];
 };
 
-#define GROWTH_SHARE  8 /* a chunk is at least that part of what is there */
-#define LARGEST_CHUNK (16 * 1024 * 1024)
-#define ALIGNMENT _Alignof(max_align_t)
+#define GROWTH_SHARE  8 /* a large step is that part of what is there */
+#define SMALLEST_STEP (256 * 1024)
+#define LARGEST_STEP  (16 * 1024 * 1024)
+#define ALIGNMENT     _Alignof(max_align_t)
 
 void arena_init(struct arena *arena, size_t chunk_len, size_t limit)
 {
@@ -62,15 +63,15 @@ void arena_fini(struct arena *arena)
     arena->used = 0;
 }
 
-/* An arena that has grown large goes on in large steps: its memory is the system's again
- * when it goes. */
+/* An arena that has grown large goes on in large steps: its memory is the system's
+ * again when it goes. */
 static size_t next_capacity(const struct arena *arena)
 {
     size_t share = arena->used / GROWTH_SHARE;
 
-    if (share > LARGEST_CHUNK)
-        share = LARGEST_CHUNK;
-    return share > arena->chunk_len ? share : arena->chunk_len;
+    if (share < SMALLEST_STEP || share < arena->chunk_len)
+        return arena->chunk_len;
+    return share < LARGEST_STEP ? share : LARGEST_STEP;
 }
 
 static struct arena_chunk *add_chunk(struct arena *arena, size_t len)

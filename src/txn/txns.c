@@ -214,6 +214,7 @@ void txn_on_time(struct txns *txns, struct txn_now now)
         txn_expire(txns, txn, now);
     exchange_on_time(txns, now);
     soa_on_time(txns, now);
+    principals_on_time(txns);
     txn_table_expire(txns->table, TXN_EXPIRE_SLOTS, txns_forget_by_s(txns, now),
                      now.mono_us / TXN_SECOND_US);
     if (txns->suppressed_us <= now.mono_us) {
@@ -227,6 +228,8 @@ void txn_on_time(struct txns *txns, struct txn_now now)
 
 int64_t txns_wake_us(const struct txns *txns)
 {
+    if (txns->purge.is_under_way)
+        return 1; /* at once: long past */
     int64_t wake_us = txns->suppressed_us;
     int64_t others[] = {exchange_wake_us(txns), soa_wake_us(txns)};
     if (!TAILQ_EMPTY(&txns->open) &&

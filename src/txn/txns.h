@@ -176,6 +176,13 @@ struct principal {
     uint64_t rate_limited; /* likewise */
 };
 
+/* How far the dropping of those that a reload took away has come. A table that grows
+ * meanwhile may hide some until the next reload. */
+struct purge {
+    bool is_under_way;
+    size_t at_principal, at_key; /* of map_next */
+};
+
 /* When a key was last used: `tsigate status`. */
 struct key_use {
     struct name_buf name;
@@ -231,6 +238,7 @@ struct txns {
     size_t zones_in_flight;
 
     struct map principals;
+    struct purge purge;
     /* A key without a host may do nothing, so all of them share one; under its own name
      * such a key could use up what belongs to a host of that name. */
     struct principal hostless;
@@ -338,6 +346,9 @@ void principal_note_key(struct txns *txns, struct name key_name,
                         struct txn_now now) NONNULL;
 /* After a reload: drops hosts and keys that are configured no more and owe nothing. */
 void principals_purge(struct txns *txns) NONNULL;
+/* Goes on with that: a site may have a million of them, and nobody is answered
+ * meanwhile. */
+void principals_on_time(struct txns *txns) NONNULL;
 void principals_fini(struct txns *txns) NONNULL;
 
 /* ---- exchange.c ---- */

@@ -87,6 +87,26 @@ static void copies_and_strings(void **state)
     arena_fini(&arena);
 }
 
+/* The step never hurts the bound, and all of it can be written. */
+static void a_large_arena_goes_on_in_large_steps(void **state)
+{
+    const size_t piece = 1000, limit = 8 * 1024 * 1024;
+    struct arena arena;
+    size_t pieces = 0;
+
+    (void)state;
+    arena_init(&arena, 4096, limit);
+    for (uint8_t *octets; (octets = arena_alloc(&arena, piece)) != NULL; pieces++) {
+        assert_int_equal(octets[0], 0);
+        assert_int_equal(octets[piece - 1], 0);
+        memset(octets, 7, piece);
+    }
+    assert_int_equal(pieces, limit / 1008);
+    arena_reset(&arena); /* but for one chunk of the usual length */
+    assert_non_null(arena_alloc(&arena, piece));
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +115,7 @@ int main(void)
         cmocka_unit_test(the_limit_holds),
         cmocka_unit_test(sizes_cannot_wrap),
         cmocka_unit_test(copies_and_strings),
+        cmocka_unit_test(a_large_arena_goes_on_in_large_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -330,6 +330,34 @@ static void test_loop(void **state)
     folder_close(&folder);
 }
 
+static void take_released(void *arg, struct snapshot *snapshot)
+{
+    struct snapshot **taken = arg;
+
+    assert_null(*taken); /* once */
+    *taken = snapshot;
+}
+
+/* Not before the last reference has gone. */
+static void test_released_to_somebody(void **state)
+{
+    struct snapshot *snapshot = snapshot_new("tsigate.conf");
+    struct snapshot *taken = NULL;
+
+    (void)state;
+    assert_non_null(snapshot);
+    struct snapshot *other = snapshot_hold(snapshot);
+    snapshot->on_released = take_released;
+    snapshot->on_released_arg = &taken;
+    snapshot_release(&snapshot);
+    assert_null(taken);
+    struct snapshot *expected = other;
+    snapshot_release(&other);
+    assert_ptr_equal(taken, expected);
+    snapshot_free(&taken);
+    assert_null(taken);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_all_errors_at_once),
         cmocka_unit_test(test_bad_zones),
         cmocka_unit_test(test_loop),
+        cmocka_unit_test(test_released_to_somebody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
