@@ -337,10 +337,8 @@ static void unknown_setting(struct reading *reading, const config_setting_t *set
             guess_add(&guess, rule->name);
     }
     diags_error(reading->diags, place_of(reading, setting), "unknown-setting",
-                guess.text == NULL ? "unknown setting '%s'%s%s"
-                                   : "unknown setting '%s': did you mean '%s'%s",
-                path_of(setting, path), guess_text(&guess),
-                guess.text == NULL ? "" : "?");
+                "unknown setting '%s'%s%s", path_of(setting, path), guess_lead(&guess),
+                guess_text(&guess));
 }
 
 static void read_group(struct reading *reading, const config_setting_t *setting,
