@@ -81,11 +81,3 @@ void build_set_rcode(struct writer *w, enum rcode rcode)
     if (w->len >= LIMIT_HEADER_OCTETS)
         w->octets[3] = (uint8_t)((w->octets[3] & 0xf0u) | ((unsigned)rcode & 0x0fu));
 }
-
-void build_set_flags(struct writer *w, uint16_t flags)
-{
-    if (w->len >= LIMIT_HEADER_OCTETS) {
-        w->octets[2] |= (uint8_t)(flags >> 8);
-        w->octets[3] |= (uint8_t)flags;
-    }
-}

@@ -29,6 +29,5 @@ void build_rr(struct writer *w, enum wire_section section, struct name owner,
 void build_opt(struct writer *w, uint16_t udp_len, enum rcode rcode, int ede,
                const char *text) NONNULL_AT(1);
 void build_set_rcode(struct writer *w, enum rcode rcode) NONNULL;
-void build_set_flags(struct writer *w, uint16_t flags) NONNULL; /* ORed in */
 
 #endif

@@ -55,15 +55,6 @@ unsigned name_labels(struct name name)
     return labels;
 }
 
-bool name_has_wildcard(struct name name)
-{
-    for (; name.len > 1; name = name_parent(name)) {
-        if (name.octets[0] == 1 && name.octets[1] == '*')
-            return true;
-    }
-    return false;
-}
-
 int name_compare(struct name a, struct name b)
 {
     size_t len = a.len < b.len ? a.len : b.len;

@@ -43,8 +43,6 @@ bool name_is_within(struct name name, struct name ancestor) MUST_CHECK;
 unsigned name_labels(struct name name) MUST_CHECK;
 /* The name without its first label; of the root, the root. A view into name. */
 struct name name_parent(struct name name) MUST_CHECK;
-/* Whether any label is the single octet '*'. */
-bool name_has_wildcard(struct name name) MUST_CHECK;
 /* Octet order of the lower-cased wire forms: -1, 0, 1; for sorting only. */
 int name_compare(struct name a, struct name b) MUST_CHECK;
 

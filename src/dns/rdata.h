@@ -25,7 +25,7 @@ struct rdata {
  */
 enum result rdata_decode(const struct wire_msg *msg, const struct wire_rr *rr,
                          struct arena *arena, struct rdata *out) MUST_CHECK NONNULL;
-/* The same for RDATA in hand (uncompressed), as the admin's tool has it from text. */
+/* The same for RDATA in hand, uncompressed: what tests and fuzzers hold decoding to. */
 enum result rdata_check(uint16_t type, const uint8_t *octets, size_t len) MUST_CHECK
     NONNULL_AT(2);
 

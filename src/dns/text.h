@@ -11,8 +11,7 @@
 #include "dns/rdata.h"
 
 /* Zone-file form, in the arena. What it gives reads back as the same octets; NULL: no
- * memory, or there is no such form (then the caller shows RFC 3597's \# form by
- * rdata_to_generic). */
+ * memory, or there is no form but RFC 3597's (rdata_to_generic). */
 const char *rdata_to_text(uint16_t type, const struct rdata *rdata,
                           struct arena *arena) MUST_CHECK NONNULL;
 /* RFC 3597 5: "\# 4 0a000001". */
