@@ -46,6 +46,8 @@ def test_help_is_whole(command):
         f"{command} has no entry in src/tsigate/help.c"
     assert re.search(r"^  exit     \S", text, re.M)
     assert tool(command, "--help").stdout == text
+    # However long the prefix of this build is.
+    text = re.sub(r"/\S*/tsigate\.conf", "/usr/local/etc/tsigate/tsigate.conf", text)
     assert max(map(len, text.splitlines())) <= 88
 
 
