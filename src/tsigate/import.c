@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/file.h"
+#include "net/conf.h"
+
 /* ---- remarks ---- */
 
 struct import_remark *import_tell(struct import *import, struct place place,
@@ -264,6 +267,26 @@ static int convert(struct import *import)
     return code == TOOL_DONE ? report(import) : code;
 }
 
+/* The stock profiles of the configuration at hand, if it has its own. */
+static void find_profiles(struct import *import)
+{
+    struct diags diags;
+    struct snapshot *snapshot = snapshot_new(import->tool->conf_file);
+    if (snapshot == NULL)
+        return;
+    diags_init(&diags);
+    if (conf_read(import->tool->conf_file, snapshot, &diags) == RES_OK &&
+        snapshot->settings.profiles.text != NULL) {
+        const char *path = file_path_from(
+            import->tool->conf_file, snapshot->settings.profiles.text, import->arena);
+        char *whole = path != NULL ? realpath(path, NULL) : NULL;
+        import->profiles = whole != NULL ? arena_string(import->arena, whole) : NULL;
+        free(whole);
+    }
+    diags_fini(&diags);
+    snapshot_release(&snapshot);
+}
+
 /* OF=AT; false: as told. */
 static bool add_shadow(struct import *import, const char *text)
 {
@@ -310,6 +333,8 @@ int import_main(struct tool *tool, int argc, char **argv)
     if (argc - optind != 1 || import.out == NULL)
         return tool_usage(tool, "NAMED.CONF and --out DIR are wanted");
     import.source = argv[optind];
+    if (import.profiles == NULL)
+        find_profiles(&import);
     map_init(&import.host_by_name);
     int code = convert(&import);
     map_fini(&import.host_by_name);

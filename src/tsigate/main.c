@@ -44,7 +44,7 @@ static const struct command commands[] = {
      "take a right from a host"},
     {"import", import_main,
      "tsigate import [--plain] [--shadow OF=AT...] [--profiles FILE] [--json]\n"
-     "                      --out DIR NAMED.CONF",
+     "                      [-c FILE] --out DIR NAMED.CONF",
      "from the update-policies of a named.conf to keys and an ACL"},
     {"export", export_main, "tsigate export bind|knot [--per-right] [-c FILE]",
      "the primary's own policy: for the gateway's key, or one grant per right"},

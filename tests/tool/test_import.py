@@ -449,3 +449,11 @@ def test_export_for_the_gateway(site):
 @pytest.mark.parametrize("words", [[], ["bind", "knot"], ["nsd"], ["--json", "bind"]])
 def test_export_usage(site, words):
     assert site.run("export", *words).returncode == 2
+
+
+def test_profiles_of_the_configuration_at_hand(site, tmp_path):
+    done = subprocess.run([TSIGATE, "import", "-c", site.conf, "--out", tmp_path / "o", "-"],
+                          input=named_conf({"a.org": "grant k1 zonesub A;"}), text=True,
+                          capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert f'profiles = "{PROFILES}"' in (tmp_path / "o" / "tsigate.conf").read_text()
