@@ -19,6 +19,10 @@ static const struct command commands[] = {
      "                         [--usage-selector-matching U-S-M] [--json] "
      "CERT|KEY|CSR...",
      "the TLSA records of certificates, keys and requests"},
+    {"scan", scan_main,
+     "tsigate-tlsa scan --out FILE [--map MAPFILE] [--then COMMAND]\n"
+     "                         [--usage-selector-matching U-S-M] [--json] DIR",
+     "a folder of certificates becomes a zone's include"},
     {"publish", publish_main,
      "tsigate-tlsa publish --cert FILE [--wait[=SECONDS]] [--ttl N]\n"
      "                            [--usage-selector-matching U-S-M] [-k KEYFILE]\n"

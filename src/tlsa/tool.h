@@ -39,6 +39,7 @@ struct tool {
 typedef int tool_command(struct tool *tool, int argc, char **argv);
 
 tool_command publish_main;
+tool_command scan_main;
 tool_command show_main;
 
 /* What tool_option gives beside an option's own value. */

@@ -243,3 +243,156 @@ def test_publish_settings(authority, tmp_path):
     assert done.returncode == 3 and "expected one key" in done.stderr
     key.chmod(0o644)
     assert tlsa("publish", "--server", "127.0.0.1:9", "-k", key, *words).returncode == 3
+
+
+# ---- scan ----------------------------------------------------------------------------
+
+class Folder:
+    """A CA's folder with a sub-CA in it, and the include that comes out."""
+
+    def __init__(self, folder):
+        self.ca = folder / "ca"
+        self.ca.mkdir()
+        (self.ca / "sub").mkdir()
+        self.authority = Authority(self.ca)
+        self.mail = self.authority.issue("mail", by="ca", names=["mx1.example.org"])
+        self.web = self.authority.issue("web", by="ca",
+                                        names=["www.example.org", "*.apps.example.org"])
+        self.out = folder / "zones" / "tlsa.inc"
+        self.out.parent.mkdir()
+        self.map = folder / "services"
+        self.map.write_text("mx1.example.org 25/tcp 465/tcp\nwww.example.org 443/tcp\n"
+                            "a.apps.example.org 443/tcp\n")
+        self.told = folder / "told"
+
+    def scan(self, *words):
+        return tlsa("scan", self.ca, "--out", self.out, "--then",
+                    f"echo x >>{self.told}", *words)
+
+    @property
+    def reloads(self):
+        return self.told.read_text().count("x") if self.told.exists() else 0
+
+    def lines(self):
+        first, *lines = self.out.read_text().splitlines()
+        assert first.startswith("; ")
+        return lines
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path)
+
+
+def test_scan_with_a_map(folder):
+    done = folder.scan("--map", folder.map)
+    assert (done.returncode, done.stderr) == (0, "")
+    mail, web = sha256(spki(folder.mail)), sha256(spki(folder.web))
+    assert folder.lines() == [f"_25._tcp.mx1.example.org. IN TLSA 3 1 1 {mail}",
+                              f"_443._tcp.a.apps.example.org. IN TLSA 3 1 1 {web}",
+                              f"_443._tcp.www.example.org. IN TLSA 3 1 1 {web}",
+                              f"_465._tcp.mx1.example.org. IN TLSA 3 1 1 {mail}"]
+    assert folder.out.stat().st_mode & 0o777 == 0o644
+    assert folder.reloads == 1
+
+
+def test_scan_by_file_names(folder):
+    """In a sub-CA's folder, with its chain; a copy of a certificate counts once."""
+    name = "mx1.example.org_25-tcp_465-tcp"
+    chain = folder.authority.chain("mail", "ca").read_text()
+    (folder.ca / "sub" / f"{name}.crt").write_text(chain)
+    (folder.ca / f"{name}.pem").write_text(folder.mail.read_text())
+    done = folder.scan()
+    assert (done.returncode, done.stderr) == (0, "")
+    mail, issuer = sha256(spki(folder.mail)), sha256(spki(folder.authority.ca))
+    assert folder.lines() == [f"_{port}._tcp.mx1.example.org. IN TLSA {data}"
+                              for port in (25, 465)
+                              for data in (f"2 1 1 {issuer}", f"3 1 1 {mail}")]
+
+
+def test_scan_writes_on_change_only(folder):
+    assert folder.scan("--map", folder.map).returncode == 0
+    folder.out.chmod(0o640)
+    before = folder.out.stat()
+    done = folder.scan("--map", folder.map, "--json")
+    assert json.loads(done.stdout) == {"file": str(folder.out), "changed": False,
+                                       "records": 4}
+    after = folder.out.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert folder.reloads == 1
+    folder.authority.issue("mail", by="ca", names=["mx1.example.org"])
+    done = folder.scan("--map", folder.map)
+    assert (done.returncode, done.stdout) == (0, f"{folder.out}: 4 records\n")
+    assert folder.out.stat().st_ino != before.st_ino and folder.reloads == 2
+    assert folder.out.stat().st_mode & 0o777 == 0o640
+    assert list(folder.out.parent.iterdir()) == [folder.out]
+
+
+def test_scan_through_a_link(folder):
+    folder.out.symlink_to(folder.out.parent / "real.inc")
+    (folder.out.parent / "real.inc").write_text("")
+    assert folder.scan("--map", folder.map).returncode == 0
+    assert folder.out.is_symlink() and len(folder.lines()) == 4
+
+
+def test_scan_tries_the_command_again(folder):
+    words = ["scan", folder.ca, "--out", folder.out, "--map", folder.map, "--then"]
+    done = tlsa(*words, "exit 7")
+    assert done.returncode == 4 and "exit 7" in done.stderr
+    assert len(folder.lines()) == 4
+    assert folder.scan("--map", folder.map).returncode == 0
+    assert folder.reloads == 1
+    assert folder.scan("--map", folder.map).returncode == 0
+    assert folder.reloads == 1
+
+
+def test_scan_leaves_out_what_has_expired(folder):
+    folder.authority.issue("mail", by="ca", names=["mx1.example.org"], days=-1)
+    done = folder.scan("--map", folder.map)
+    assert done.returncode == 0
+    assert "mail.pem: certificate 1 has expired" in done.stderr
+    assert len(folder.lines()) == 2
+
+
+@pytest.mark.parametrize("octets", [b"", b"text\n", b"-----BEGIN CERTIFICATE-----\nMII"])
+def test_scan_stops_at_what_it_cannot_read(folder, octets):
+    assert folder.scan("--map", folder.map).returncode == 0
+    before = folder.out.read_bytes()
+    folder.authority.issue("mail", by="ca", names=["mx1.example.org"])
+    (folder.ca / "sub" / "bad.pem").write_bytes(octets)
+    done = folder.scan("--map", folder.map)
+    assert done.returncode == 3
+    assert f"{folder.ca}/sub/bad.pem: " in done.stderr
+    assert folder.out.read_bytes() == before and folder.reloads == 1
+
+
+def test_scan_passes_over_what_is_no_certificate(folder):
+    openssl("pkcs8", "-topk8", "-in", folder.ca / "ca.key", "-passout", "pass:sesame",
+            "-out", folder.ca / "cakey.pem")
+    (folder.ca / "crl.pem").write_text("-----BEGIN X509 CRL-----\nMAA=\n"
+                                       "-----END X509 CRL-----\n")
+    (folder.ca / ".hidden.pem").write_text("")
+    (folder.ca / "notes.txt").write_text("")
+    done = folder.scan("--map", folder.map)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_scan_writes_no_empty_include(folder):
+    assert folder.scan("--map", folder.map).returncode == 0
+    before = folder.out.read_bytes()
+    folder.map.write_text("nobody.example.org 25/tcp\n")
+    done = folder.scan("--map", folder.map)
+    assert done.returncode == 1 and "nothing is written" in done.stderr
+    assert "no certificate is for nobody.example.org." in done.stderr
+    assert folder.out.read_bytes() == before
+
+
+def test_scan_errors(folder):
+    folder.map.write_text("mx1.example.org 25\nwww.example.org 443/tcp\na..b 1/tcp\n")
+    done = folder.scan("--map", folder.map)
+    assert done.returncode == 3 and not folder.out.exists()
+    assert f'{folder.map}:1: "25"' in done.stderr
+    assert f'{folder.map}:3: "a..b"' in done.stderr
+    assert tlsa("scan", folder.ca / "none", "--out", folder.out).returncode == 4
+    assert tlsa("scan", folder.ca).returncode == 2
+    assert tlsa("scan", "--out", folder.out).returncode == 2
