@@ -13,11 +13,13 @@
 enum {
     OPTION_EFFECTIVE = 256,
     OPTION_STRICT,
+    OPTION_WITHOUT_KEYS,
 };
 
 static const struct option options[] = {
     {"effective", no_argument, NULL, OPTION_EFFECTIVE},
     {"strict", no_argument, NULL, OPTION_STRICT},
+    {"without-keys", no_argument, NULL, OPTION_WITHOUT_KEYS},
     TOOL_COMMON_OPTIONS,
 };
 
@@ -351,9 +353,9 @@ static int print_text(struct tool *tool, bool is_usable, bool with_effective)
 }
 
 /* What the daemon takes may still be a mistake. */
-static enum result read_and_lint(struct tool *tool)
+static enum result read_and_lint(struct tool *tool, bool with_keys)
 {
-    const struct tool_wanted wanted = {.with_keys = true, .is_daemon = true};
+    const struct tool_wanted wanted = {.with_keys = with_keys, .is_daemon = true};
     enum result result = tool_read(tool, &wanted);
     if (result != RES_OK)
         return result;
@@ -365,17 +367,18 @@ static enum result read_and_lint(struct tool *tool)
 
 int check_main(struct tool *tool, int argc, char **argv)
 {
-    bool with_effective = false, is_strict = false;
+    bool with_effective = false, is_strict = false, with_keys = true;
     int option;
     while ((option = tool_option(tool, argc, argv, options, false)) >= 0) {
         with_effective = with_effective || option == OPTION_EFFECTIVE;
         is_strict = is_strict || option == OPTION_STRICT;
+        with_keys = with_keys && option != OPTION_WITHOUT_KEYS;
     }
     if (option != TOOL_OPTION_END)
         return tool_option_exit(option);
     if (optind < argc)
         return tool_usage(tool, "\"%s\": no word is wanted here", argv[optind]);
-    enum result result = read_and_lint(tool);
+    enum result result = read_and_lint(tool, with_keys);
     if (result != RES_OK && tool->diags.errors == 0)
         return tool_fail(TOOL_OUTSIDE, "%s: %s", tool->conf_file,
                          result == RES_EMEM ? "out of memory" : "cannot be checked");

@@ -37,7 +37,9 @@ static const struct help helps[] = {
     {
         .command = "check",
         .options = {{"--strict", NULL, HELP_NONE, "exit 1 if there is any warning"},
-                    {"--effective", NULL, HELP_NONE, "print what is in force"}},
+                    {"--effective", NULL, HELP_NONE, "print what is in force"},
+                    {"--without-keys", NULL, HELP_NONE,
+                     "leave the key files out: where the secrets are not"}},
         .example = "tsigate check --strict",
         .exits = "0 in order; 1 errors, or warnings with --strict",
     },

@@ -16,7 +16,8 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"check", check_main, "tsigate check [--strict] [--effective] [--json] [-c FILE]",
+    {"check", check_main,
+     "tsigate check [--strict] [--effective] [--without-keys] [--json] [-c FILE]",
      "configuration, keys and ACL: errors and warnings"},
     {"explain", explain_main,
      "tsigate explain [--from ADDR] [--ttl N] [--live] [--json] [-c FILE]\n"

@@ -188,6 +188,18 @@ def test_effective_can_be_read_again(site):
     assert site.json("check", "--effective")["effective"]["limits"]["host_rate"] == 20
 
 
+def test_check_without_keys(site):
+    """As in git, where no secrets are."""
+    for path in site.folder.glob("*.key"):
+        path.unlink()
+    assert site.run("check").returncode == 1
+    done = site.run("check", "--without-keys")
+    assert done.returncode == 0 and " 0 keys, " in done.stdout and "[key-" not in done.stderr
+    (site.folder / "site.acl").write_text(ACL + "hots x\n")
+    done = site.run("check", "--without-keys")
+    assert done.returncode == 1 and "did you mean host" in done.stderr
+
+
 # ---- explain -------------------------------------------------------------------------
 
 PERMITTED = """\
