@@ -1,0 +1,237 @@
+"""Each command of the guides in doc/ is run, in order, and shows what the guide says.
+
+A block that begins with a prompt is followed:
+
+    $ command        on the gateway's machine; a \\ at its end continues it
+    mx1$ command     on the host of that name
+    what it shows    `...` stands for anything, alone in a line for any number of lines
+
+A command that fails has `$ echo $?` behind it. `<!-- file: PATH -->` before a block says
+that the block is that file. Questions are answered with y.
+
+The machine is a laboratory: a BIND, a gateway, and a folder for each host. Paths and
+addresses in the guides are a real site's and are exchanged on the way in and out.
+"""
+import os
+import pathlib
+import pty
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "tests/e2e"))
+
+import lab as laboratory  # noqa: E402
+from wire import Key  # noqa: E402
+
+GUIDES = sorted(SOURCE.glob("doc/guide-*.md"))
+ACL = """\
+host mx1.duckcorp.org
+    acme  mx1.duckcorp.org
+    tlsa  mx1.duckcorp.org 25/tcp
+
+host www1.duckcorp.org
+    acme  www1.duckcorp.org
+"""
+BLOCK = re.compile(r"(?:<!-- file: (\S+) -->\n+)?^```\S*\n(.*?)^```$", re.M | re.S)
+PROMPT = re.compile(r"(?:([a-z0-9]+))?\$ (.*)")
+
+
+class Machines:
+    """Where commands run: the gateway's machine, and hosts with a folder for a root."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.lab = laboratory.Lab(folder)
+        self.lab.start_primary()
+        keys = {name: Key(name) for name in ("mx1.duckcorp.org", "www1.duckcorp.org")}
+        self.gateway = self.lab.make_gateway(acl=ACL, keys=keys)
+        conf = re.sub(r"^profiles = .*", f'profiles = "{SOURCE}/acl/profiles.acl";',
+                      self.gateway.conf.read_text(), flags=re.M)
+        self.gateway.conf.write_text(conf)  # a copy of it elsewhere works as well
+        self.gateway.start()
+        self.site = self.gateway.conf.parent
+        self.cwd = folder / "home"
+        self.cwd.mkdir()
+        self.status = 0
+        self._host("mx1", keys["mx1.duckcorp.org"])
+        self._programs()
+
+    def _host(self, name, key):
+        etc = self.folder / f"hosts/{name}/etc/tsigate"
+        etc.mkdir(parents=True)
+        key.write(etc / f"{key.name}.key")
+
+    def _programs(self):
+        """tsigate with the site's configuration for the default one; ssh and scp that go
+        to a folder."""
+        programs = {
+            "tsigate": 'case " $* " in *" -c "*) exec BUILD/tsigate "$@" ;; esac\n'
+                       'command=$1; shift\n'
+                       'exec BUILD/tsigate "$command" -c CONF "$@"\n',
+            "ssh": 'root=HOSTS/${1#root@}; root=${root%%.*}; shift\n'
+                   'for word; do case $word in /*) word=$root$word ;; esac\n'
+                   '    set -- "$@" "$word"; shift; done; exec "$@"\n',
+            "scp": 'to=$3; host=${to#root@}; host=${host%%[.:]*}\n'
+                   'exec cp -p "$2" "HOSTS/$host${to#*:}"\n',
+        }
+        self.bin = self.folder / "bin"
+        self.bin.mkdir()
+        for name, script in programs.items():
+            for word, value in (("BUILD", laboratory.BUILD), ("CONF", self.gateway.conf),
+                                ("HOSTS", self.folder / "hosts")):
+                script = script.replace(word, str(value))
+            (self.bin / name).write_text("#!/bin/bash\n" + script)
+            (self.bin / name).chmod(0o755)
+
+    def inward(self, text, host=None):
+        etc = self.folder / f"hosts/{host}/etc/tsigate" if host else self.site
+        if text.startswith("ssh "):
+            return text
+        text = re.sub("(?<!:)/etc/tsigate", str(etc), text)  # not of root@HOST:PATH
+        for real, ours in (
+                ("/root", str(self.folder / "home")),
+                ("/var/log/tsigate", str(self.site)),
+                ("server 192.0.2.53", f"server 127.0.0.1 {self.gateway.port}"),
+                ("@192.0.2.1 ", f"@127.0.0.1 -p {self.lab.primary.port} ")):
+            text = text.replace(real, ours)
+        return text
+
+    def outward(self, text):
+        # What only a laboratory is told, and the answer, which no terminal echoes.
+        text = re.sub(r"# The gateway's address is one that only .*\n", "", text)
+        text = text.replace("(n)o: ", "(n)o: y\n")
+        for ours, real in (
+                (f" -c {self.gateway.conf}", ""),
+                (str(self.folder / "home"), "/root"), (str(self.site), "/etc/tsigate"),
+                (f"127.0.0.1 {self.gateway.port}", "192.0.2.53")):
+            text = text.replace(ours, real)
+        return text
+
+    def write(self, path, text):
+        path = self.cwd / self.inward(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.inward(text))
+
+    def run(self, command, host):
+        """The lines that it shows; status and folder are the next command's."""
+        where = self.folder / "where"
+        script = f"(exit {self.status})\n{self.inward(command, host)}\n" \
+                 f"status=$?; pwd > {where}; exit $status"
+        env = {**os.environ, "PATH": f"{self.bin}:/usr/sbin:{os.environ['PATH']}",
+               "HOME": str(self.folder / "home"), "NO_COLOR": "1", "LC_ALL": "C.UTF-8",
+               "ANSIBLE_TRANSPORT": "local", "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+               "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DEPRECATION_WARNINGS": "0",
+               "ANSIBLE_LOCALHOST_WARNING": "0",
+               "GIT_AUTHOR_NAME": "admin", "GIT_AUTHOR_EMAIL": "admin@duckcorp.org",
+               "GIT_COMMITTER_NAME": "admin", "GIT_COMMITTER_EMAIL": "admin@duckcorp.org",
+               "GIT_CONFIG_GLOBAL": os.devnull}
+        ours, theirs = pty.openpty()
+        os.write(ours, b"y\n")
+        done = subprocess.run(["bash", "-c", script], cwd=self.cwd, env=env, stdin=theirs,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=90)
+        os.close(theirs)
+        os.close(ours)
+        self.cwd = pathlib.Path(where.read_text().strip())
+        self.status = done.returncode
+        return self.outward(done.stdout)
+
+
+def goes_on(command):
+    """Into the next line: a \\, or text up to END."""
+    return command.endswith("\\") or "<<'END'\n" in command + "\n" and \
+        not command.endswith("\nEND")
+
+
+def steps(text):
+    """(command, host, lines that are to be seen) of one block."""
+    found = []
+    for line in text.splitlines():
+        prompt = PROMPT.fullmatch(line)
+        if found and goes_on(found[-1][0]):
+            found[-1][0] += "\n" + line
+        elif prompt:
+            found.append([prompt[2], prompt[1], []])
+        else:
+            found[-1][2].append(line)
+    return found
+
+
+def squeezed(line):
+    """Columns may be wider or narrower elsewhere."""
+    return re.sub(r"[ \t]+", " ", line).strip()
+
+
+def pattern_of(lines):
+    parts = [r"(?:.*\n)*" if line.strip() == "..." else
+             re.escape(squeezed(line)).replace(r"\.\.\.", ".*") + r"\n" for line in lines]
+    return re.compile("".join(parts))
+
+
+def follow(machines, guide):
+    text = guide.read_text()
+    ran = 0
+    for block in BLOCK.finditer(text):
+        path, content = block.groups()
+        if path is not None:
+            machines.write(path, content)
+            continue
+        if not PROMPT.match(content):
+            continue
+        found = steps(content)
+        for i, (command, host, wanted) in enumerate(found):
+            shown = machines.run(command, host)
+            seen = "".join(f"{squeezed(line)}\n" for line in shown.splitlines()
+                           if squeezed(line))
+            wanted = [line for line in wanted if line.strip()]
+            assert pattern_of(wanted).fullmatch(seen), \
+                f"{guide.name}: $ {command}\nis to show\n" + "\n".join(wanted) + \
+                f"\nand shows (exit {machines.status})\n{shown}"
+            tells = i + 1 < len(found) and found[i + 1][0] == "echo $?"
+            assert machines.status == 0 or tells, \
+                f"{guide.name}: $ {command}: exit {machines.status}\n{shown}"
+            ran += 1
+    assert ran > 0
+    return ran
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+def test_guide(guide, tmp_path):
+    if "ansible-playbook" in guide.read_text() and not shutil.which("ansible-playbook"):
+        pytest.skip("ansible-core is not here")
+    machines = Machines(tmp_path)
+    try:
+        follow(machines, guide)
+    finally:
+        machines.lab.stop()
+
+
+def test_each_guide_is_named():
+    readme = (SOURCE / "README").read_text()
+    made = (SOURCE / "Makefile.am").read_text()
+    assert GUIDES
+    for guide in GUIDES:
+        assert f"doc/{guide.name}" in readme and f"doc/{guide.name}" in made
+
+
+# ---- the runner sees what is wrong -----------------------------------------------------
+
+@pytest.mark.parametrize("wanted, shown, matches", [
+    (["a"], "a\n", True), (["a"], "b\n", False), (["a"], "a\nb\n", False),
+    ([], "a\n", False), ([], "", True), (["..."], "", True), (["..."], "a\nb\n", True),
+    (["a ... c"], "a b c\n", True), (["a", "...", "c"], "a\nc\n", True),
+    (["a.c"], "abc\n", False), (["a\tb"], "a b\n", True),
+])
+def test_lines(wanted, shown, matches):
+    assert bool(pattern_of(wanted).fullmatch(shown)) == matches
+
+
+def test_steps():
+    assert steps("$ a \\\n    b\nx\nmx1$ c\n$ d <<'END'\n$ e\nEND\ny\n") == [
+        ["a \\\n    b", None, ["x"]], ["c", "mx1", []],
+        ["d <<'END'\n$ e\nEND", None, ["y"]]]
