@@ -160,7 +160,7 @@ struct spot {
     bool knows_profile; /* the profile is not defined behind it in the same file */
 };
 
-static bool is_host_line(const struct acl_line *line, struct name host)
+bool acl_line_opens_host(const struct acl_line *line, struct name host)
 {
     struct name_buf name;
     return line->count == 2 && acl_word_is(&line->words[0], "host") &&
@@ -168,7 +168,7 @@ static bool is_host_line(const struct acl_line *line, struct name host)
            name_equal(name_of(&name), host);
 }
 
-static bool is_opener(const struct acl_line *line)
+bool acl_line_ends_block(const struct acl_line *line)
 {
     static const char *const openers[] = {"host", "every-host", "grant", "alias",
                                           "profile"};
@@ -199,9 +199,9 @@ static enum result find_spot(struct walk *walk, const struct acledit_addition *a
     *out = (struct spot){.indent = {"    ", 4}, .knows_profile = true};
     while ((result = walk_next(walk)) == RES_OK && walk->line.count > 0) {
         const struct acl_line *line = &walk->line;
-        bool opens = is_opener(line);
+        bool opens = acl_line_ends_block(line);
         if (opens)
-            is_ours = is_host_line(line, addition->host);
+            is_ours = acl_line_opens_host(line, addition->host);
         else if (is_inside && (is_ours || !out->is_in_block))
             note_layout(walk, out);
         is_inside = opens ? acl_word_is(&line->words[0], "host") : is_inside;

@@ -67,33 +67,14 @@ static void note_layout(const struct walk *walk, struct spot *spot)
     spot->gap = column > KEY_LEN ? column - KEY_LEN : 1;
 }
 
-static bool is_host_line(const struct acl_line *line, struct name host)
-{
-    struct name_buf name;
-    return line->count == 2 && acl_word_is(&line->words[0], "host") &&
-           name_from_text(line->words[1].text, line->words[1].len, &name) == RES_OK &&
-           name_equal(name_of(&name), host);
-}
-
-static bool opens_block(const struct acl_line *line)
-{
-    static const char *const openers[] = {"host", "every-host", "grant", "alias",
-                                          "profile"};
-    for (size_t i = 0; i < sizeof openers / sizeof openers[0]; i++) {
-        if (acl_word_is(&line->words[0], openers[i]))
-            return true;
-    }
-    return false;
-}
-
 static enum result find_spot(struct walk *walk, struct name host, struct spot *out)
 {
     bool is_ours = false;
     enum result result;
     *out = (struct spot){.indent = "    ", .indent_len = 4, .gap = 1};
     while ((result = walk_next(walk)) == RES_OK && walk->line.count > 0) {
-        if (opens_block(&walk->line)) {
-            is_ours = is_host_line(&walk->line, host);
+        if (acl_line_ends_block(&walk->line)) {
+            is_ours = acl_line_opens_host(&walk->line, host);
             if (is_ours && out->at == 0)
                 out->at = walk->lexer.at;
             continue;

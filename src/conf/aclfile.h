@@ -118,6 +118,12 @@ struct acl_terms {
     struct acl_check check;
 };
 
+bool acl_terms_have_type(const struct acl_terms *terms,
+                         uint16_t type) MUST_CHECK NONNULL;
+/* Whether both allow the same, by what is written in them. */
+bool acl_is_same_terms(const struct acl_terms *a,
+                       const struct acl_terms *b) MUST_CHECK NONNULL;
+
 /* ---- statements ---- */
 
 struct acl_profile {

@@ -85,6 +85,13 @@ enum result acllex_split_part(struct acl_parser *parser, const struct acl_word *
 
 bool acl_word_is(const struct acl_word *word, const char *text) MUST_CHECK NONNULL;
 
+/* ---- statements, for who changes a file: acledit.c ---- */
+
+/* Whether it ends the block before it, and `host HOST` with that very host. */
+bool acl_line_ends_block(const struct acl_line *line) MUST_CHECK NONNULL;
+bool acl_line_opens_host(const struct acl_line *line,
+                         struct name host) MUST_CHECK NONNULL;
+
 /* ---- names: acltemplate.c ---- */
 
 enum {

@@ -76,9 +76,8 @@ static enum result parse_type(struct acl_parser *parser, const struct acl_word *
     else if (type_standing_of(type) == TYPE_IS_NEVER ||
              type_standing_of(type) == TYPE_IS_META)
         complaint = "this type is never granted";
-    for (size_t i = 0; complaint == NULL && i < terms->type_count; i++)
-        if (terms->types[i] == type)
-            complaint = "a second time";
+    if (complaint == NULL && acl_terms_have_type(terms, type))
+        complaint = "a second time";
     if (complaint == NULL && terms->type_count == ACL_TYPES_MAX)
         complaint = "too many types";
     if (complaint != NULL) {

@@ -264,3 +264,28 @@ enum result acl_options_parse(struct acl_parser *parser, const struct acl_word *
     }
     return all;
 }
+
+/* ---- terms ---- */
+
+bool acl_terms_have_type(const struct acl_terms *terms, uint16_t type)
+{
+    for (size_t i = 0; i < terms->type_count; i++) {
+        if (terms->types[i] == type)
+            return true;
+    }
+    return false;
+}
+
+bool acl_is_same_terms(const struct acl_terms *a, const struct acl_terms *b)
+{
+    if (a == b)
+        return true;
+    return a->type_count == b->type_count &&
+           memcmp(a->types, b->types, a->type_count * sizeof(*a->types)) == 0 &&
+           a->ops == b->ops && a->ttl_refuses == b->ttl_refuses &&
+           a->max_records == b->max_records && a->ttl_min_s == b->ttl_min_s &&
+           a->ttl_max_s == b->ttl_max_s && a->check.kind == b->check.kind &&
+           (a->check.text == b->check.text ||
+            (a->check.text != NULL && b->check.text != NULL &&
+             strcmp(a->check.text, b->check.text) == 0));
+}

@@ -199,11 +199,7 @@ static bool is_type_granted(const struct acl_terms *terms,
 {
     if (question->op == UPDATE_DELETE_NAME || question->op == UPDATE_PREREQ_ANY)
         return true;
-    for (size_t i = 0; i < terms->type_count; i++) {
-        if (terms->types[i] == question->type)
-            return true;
-    }
-    return false;
+    return acl_terms_have_type(terms, question->type);
 }
 
 /* A primary ignores the deletion of an apex's NS and says NOERROR all the same (A-4),

@@ -265,15 +265,6 @@ static bool has_label(struct name name, const char *label)
     return false;
 }
 
-static bool grants_type(const struct acl_terms *terms, uint16_t type)
-{
-    for (size_t i = 0; i < terms->type_count; i++) {
-        if (terms->types[i] == type)
-            return true;
-    }
-    return false;
-}
-
 /* A-5: one write of these stands for good, and may stand for all names below. True: a
  * pattern would reach for them, which is told. */
 static bool is_reach_too_far(struct compiler *c, const struct expansion *x)
@@ -281,7 +272,7 @@ static bool is_reach_too_far(struct compiler *c, const struct expansion *x)
     char text[NAME_TEXT_OCTETS];
 
     name_to_text(x->name, text);
-    if (grants_type(c->grant->terms, TYPE_CAA))
+    if (acl_terms_have_type(c->grant->terms, TYPE_CAA))
         diags_error(c->diags, x->word->place, "caa-by-pattern",
                     "%s: CAA says who may issue certificates, and is granted name by "
                     "name only",
@@ -317,20 +308,6 @@ static bool check_owner(struct compiler *c, const struct expansion *x)
 }
 
 /* ---- rights ---- */
-
-bool acl_is_same_terms(const struct acl_terms *a, const struct acl_terms *b)
-{
-    if (a == b)
-        return true;
-    return a->type_count == b->type_count &&
-           memcmp(a->types, b->types, a->type_count * sizeof(*a->types)) == 0 &&
-           a->ops == b->ops && a->ttl_refuses == b->ttl_refuses &&
-           a->max_records == b->max_records && a->ttl_min_s == b->ttl_min_s &&
-           a->ttl_max_s == b->ttl_max_s && a->check.kind == b->check.kind &&
-           (a->check.text == b->check.text ||
-            (a->check.text != NULL && b->check.text != NULL &&
-             strcmp(a->check.text, b->check.text) == 0));
-}
 
 /* Looks through the head of the chain only: beyond ACL_RIGHTS_MAX nothing counts, and
  * a file that says one thing a million times must not take a million squared. */

@@ -44,9 +44,6 @@ bool acl_is_apex(const struct acl *acl, struct name original) MUST_CHECK NONNULL
 /* what no pattern matches in the zones at hand. */
 bool acl_is_beyond_patterns(const struct acl *acl,
                             struct name original) MUST_CHECK NONNULL;
-/* Whether both allow the same, by what is written in them. */
-bool acl_is_same_terms(const struct acl_terms *a,
-                       const struct acl_terms *b) MUST_CHECK NONNULL;
 /* Stands in place of a star where some label has to: plain, and written by nobody. */
 #define ACL_FRESH_LABEL '!'
 

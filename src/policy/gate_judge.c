@@ -399,12 +399,8 @@ static bool may_read(const struct judging *j, struct name original, uint16_t typ
     size_t count = acl_rights_of(&j->snapshot->acl, j->subject->host, original, rights);
     for (size_t i = 0; i < count; i++) {
         const struct acl_terms *terms = rights[i]->grant->terms;
-        if ((terms->ops & writes) == 0)
-            continue;
-        for (size_t k = 0; k < terms->type_count; k++) {
-            if (terms->types[k] == type)
-                return true;
-        }
+        if ((terms->ops & writes) != 0 && acl_terms_have_type(terms, type))
+            return true;
     }
     return false;
 }

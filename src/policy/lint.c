@@ -65,10 +65,8 @@ static void find_earlier(const struct acl *acl, const struct acl_right *right,
 
 static uint8_t ops_for(const struct acl_terms *terms, uint16_t type)
 {
-    for (size_t i = 0; i < terms->type_count; i++) {
-        if (terms->types[i] == type)
-            return terms->ops;
-    }
+    if (acl_terms_have_type(terms, type))
+        return terms->ops;
     return terms->ops & 1u << UPDATE_PREREQ_ANY; /* which knows no type */
 }
 

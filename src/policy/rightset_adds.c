@@ -83,13 +83,7 @@ static bool is_preceded(const struct rightset_adds *adds,
 
 static bool is_add_of(const struct acl_terms *terms, uint16_t type)
 {
-    if ((terms->ops & 1u << UPDATE_ADD) == 0)
-        return false;
-    for (size_t i = 0; i < terms->type_count; i++) {
-        if (terms->types[i] == type)
-            return true;
-    }
-    return false;
+    return (terms->ops & 1u << UPDATE_ADD) != 0 && acl_terms_have_type(terms, type);
 }
 
 static void put_terms(struct rightset_adds *adds, const struct acl_terms *terms)

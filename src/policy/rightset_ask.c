@@ -22,15 +22,6 @@ static void reach(const struct rightset_asked *asked, struct name name,
                      : acl_rights_of(asked->acl, asked->host, name, out->rights);
 }
 
-static bool has_type(const struct acl_terms *terms, uint16_t type)
-{
-    for (size_t i = 0; i < terms->type_count; i++) {
-        if (terms->types[i] == type)
-            return true;
-    }
-    return false;
-}
-
 #define ANY_OPS (1u << UPDATE_PREREQ_ANY)
 
 /* prereq-any knows no type, so it stands under ANY; all else under its own. */
@@ -38,7 +29,7 @@ static uint8_t ops_for(const struct acl_terms *terms, uint16_t type)
 {
     if (type == TYPE_ANY)
         return terms->ops & ANY_OPS;
-    return has_type(terms, type) ? terms->ops & (uint8_t)~ANY_OPS : 0;
+    return acl_terms_have_type(terms, type) ? terms->ops & (uint8_t)~ANY_OPS : 0;
 }
 
 static uint8_t ops_of(const struct reach *reach, uint16_t type, struct name name)

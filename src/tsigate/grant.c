@@ -25,25 +25,13 @@ static const char *choose_file(struct tool *tool, struct name host)
 
 /* ---- what is there already ---- */
 
-static bool are_same_terms(const struct acl_terms *a, const struct acl_terms *b)
-{
-    return a == b ||
-           (a->type_count == b->type_count &&
-            memcmp(a->types, b->types, a->type_count * sizeof a->types[0]) == 0 &&
-            a->ops == b->ops && a->ttl_refuses == b->ttl_refuses &&
-            a->max_records == b->max_records && a->ttl_min_s == b->ttl_min_s &&
-            a->ttl_max_s == b->ttl_max_s && a->check.kind == b->check.kind &&
-            strcmp(a->check.text != NULL ? a->check.text : "",
-                   b->check.text != NULL ? b->check.text : "") == 0);
-}
-
 /* Whether other gives all that right does. */
 static bool covers(const struct acl *acl, const struct acl_right *other,
                    const struct acl_right *right)
 {
     if (other->host != right->host || other->grant == right->grant ||
         other->grant->profile != right->grant->profile ||
-        !are_same_terms(other->grant->terms, right->grant->terms))
+        !acl_is_same_terms(other->grant->terms, right->grant->terms))
         return false;
     if (right->stars == 0)
         return acl_right_matches(acl, other, right->owner);

@@ -259,15 +259,6 @@ struct who_can {
     size_t found;
 };
 
-static bool has_type(const struct acl_terms *terms, uint16_t type)
-{
-    for (size_t i = 0; i < terms->type_count; i++) {
-        if (type == TYPE_ANY || terms->types[i] == type)
-            return true;
-    }
-    return false;
-}
-
 static void write_found(struct who_can *who, const struct acl_right *right)
 {
     const struct acl_terms *terms = right->grant->terms;
@@ -326,7 +317,8 @@ static void find_all(struct who_can *who)
         size_t count = acl_rights_of(&snapshot->acl, snapshot->source.hosts[h],
                                      who->rewrite.original, rights);
         for (size_t i = 0; i < count; i++) {
-            if (!has_type(rights[i]->grant->terms, who->type))
+            if (who->type != TYPE_ANY &&
+                !acl_terms_have_type(rights[i]->grant->terms, who->type))
                 continue;
             who->found++;
             if (who->tool->is_json)
