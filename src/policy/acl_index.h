@@ -1,7 +1,7 @@
 /*
  * How rights are keyed: the host's index, then a name; and what of patterns both the
- * look-up (acl.c) and the compiler (acl_compile.c, acl_deleters.c) want. Floor 2,
- * nobody else's business.
+ * look-up (acl.c), the compiler (acl_compile.c, acl_deleters.c) and who compares or
+ * converts ACLs want. Floor 2.
  */
 #ifndef TSIGATE_POLICY_ACL_INDEX_H
 #define TSIGATE_POLICY_ACL_INDEX_H

@@ -38,8 +38,7 @@ struct authority {
     size_t count;
 };
 
-/* resolver: ADDR[:PORT]; NULL: the first of /etc/resolv.conf. TOOL_DONE, else as told.
- */
+/* resolver: ADDR[:PORT]; NULL: the first of /etc/resolv.conf. TOOL_DONE, or told. */
 int authority_open(struct tool *tool, const char *resolver, uint16_t port,
                    struct authority *out) MUST_CHECK NONNULL_AT(1, 4);
 /* The name servers of the zone where owner leads. TOOL_DONE, TOOL_OUTSIDE as told. */

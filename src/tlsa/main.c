@@ -1,5 +1,4 @@
-/* tsigate-tlsa: a host's TLSA records. Dispatch and help; each subcommand has its file.
- */
+/* tsigate-tlsa: a host's TLSA records. Dispatch and help; subcommands have files. */
 #include <stdio.h>
 #include <string.h>
 

@@ -75,8 +75,7 @@ const char *tool_name_text(struct tool *tool, struct name name) NONNULL;
 
 /* Makes tool->out and tool->json; TOOL_DONE, or TOOL_OUTSIDE as told. */
 int tool_output_open(struct tool *tool) MUST_CHECK NONNULL;
-/* Prints tool->out. TOOL_DONE, or TOOL_OUTSIDE where it did not fit or stdout failed.
- */
+/* Prints tool->out. TOOL_DONE; TOOL_OUTSIDE: it did not fit, or stdout failed. */
 int tool_output_print(struct tool *tool) NONNULL;
 
 #endif

@@ -146,8 +146,7 @@ static struct export_rule *rule_at(struct export *export, const struct zone *zon
                             });
 }
 
-/* The shadow as a whole, else the zone: who may change what is the gateway's business.
- */
+/* The shadow as a whole, else the zone: who may change what is up to the gateway. */
 static void take_for_gateway(struct found *found, const struct zone *zone,
                              enum export_reach reach, struct name name)
 {

@@ -5,8 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Not kept from one call to the next: that would be a global, and few lines have any.
- */
+/* Not kept between calls: that would be a global, and few lines have any. */
 static bool has_colour(FILE *stream)
 {
     const char *refusal = getenv("NO_COLOR"), *term = getenv("TERM");

@@ -1,5 +1,4 @@
-/* tsigate status: what an admin wants to know at three in the morning, in that order.
- */
+/* tsigate status: what an admin asks at three in the morning, in that order. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
