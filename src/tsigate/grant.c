@@ -170,6 +170,16 @@ static int grant_in(struct install *install, const struct change *change)
     return install_confirm(install, after);
 }
 
+/* Before the question: a grant to a host that nobody has meant looks like any other. */
+static void tell_new_host(const struct install *install, const struct change *change)
+{
+    struct tool *tool = install->tool;
+    const char *meant = tool_guess_host(tool, change->host_text);
+    if (!install->says_yes && meant[0] != '\0' &&
+        acl_host_named(&tool->snapshot->acl, change->host) == NULL)
+        fprintf(stderr, "tsigate: host %s is new%s\n", change->host_text, meant);
+}
+
 int grant_main(struct tool *tool, int argc, char **argv)
 {
     struct install install = {.tool = tool, .reloads = true};
@@ -183,6 +193,7 @@ int grant_main(struct tool *tool, int argc, char **argv)
         return tool_usage(tool,
                           "host %s is new and there is not one ACL file: which --file?",
                           change.host_text);
+    tell_new_host(&install, &change);
     code = grant_in(&install, &change);
     install_close(&install);
     return code;

@@ -632,3 +632,15 @@ def test_there_and_back(tmp_path, seed):
     done, after = change(desk, "revoke", *words)
     assert done.returncode == 0, done.stderr
     assert after == before
+
+
+@pytest.mark.parametrize("host, told", [
+    ("mx1.exmaple.org", "host mx1.exmaple.org is new; did you mean mx1.example.org\n"),
+    ("printer.example.org", ""), ("mx1.example.org", "")])
+def test_a_host_that_may_be_misspelt(desk, host, told):
+    """Said before the question; --yes has answered it."""
+    done = desk.do("grant", host, "acme", "a.example.org", answers="n\n")
+    assert done.returncode == 1 and told in done.stderr
+    assert told or "is new" not in done.stderr
+    desk.daemon()
+    assert "is new" not in desk.do("grant", "--yes", host, "acme", "a.example.org").stderr
