@@ -14,8 +14,6 @@
 #define CONNECT_WAIT_MS 2000
 /* F-5: longer than the gateway waits for its primary. */
 #define ANSWER_WAIT_MS 10000
-/* RFC 8945 10: the recommended window. */
-#define FUDGE_S 300
 
 /* ---- octets, within a deadline ---- */
 
@@ -67,12 +65,13 @@ static bool receive_all(int fd, uint8_t *octets, size_t len, int64_t deadline_ms
 
 /* ---- the answer ---- */
 
-/* F-1. */
-static const char *verify(struct dns_client *client, const struct wire_msg *msg)
+/* F-1. is_first: it answers the request; else it goes on where another left off. */
+static const char *verify(struct dns_client *client, const struct wire_msg *msg,
+                          bool is_first)
 {
     struct tsig tsig;
     struct tsig_mac mac;
-    const struct dns_client_key *key = &client->key;
+    struct hmac *hmac = client->key.hmac;
     int64_t now_s = time(NULL);
     if (!msg->has_tsig || tsig_read(msg, false, &tsig) != RES_OK)
         return "an answer without a signature";
@@ -80,28 +79,45 @@ static const char *verify(struct dns_client *client, const struct wire_msg *msg)
         return "it does not know our key (BADKEY)";
     if (tsig.error == TSIG_BADSIG)
         return "it has another secret for our key (BADSIG)";
-    struct name algorithm = hmac_algorithm_name(hmac_algorithm_of(key->hmac));
-    if (!name_equal(name_of(&tsig.key_name), key->name) ||
+    struct name algorithm = hmac_algorithm_name(hmac_algorithm_of(hmac));
+    if (!name_equal(name_of(&tsig.key_name), client->key.name) ||
         !name_equal(name_of(&tsig.algorithm), algorithm))
         return "an answer under another key";
-    enum reason reason =
-        tsig_verify(msg, &tsig, key->hmac, &client->mac, now_s, FUDGE_S, &mac);
+    enum reason reason = is_first ? tsig_verify(msg, &tsig, hmac, &client->mac, now_s,
+                                                TSIG_FUDGE_S, &mac)
+                                  : tsig_verify_next(msg, &tsig, hmac, &client->mac,
+                                                     now_s, TSIG_FUDGE_S, &mac);
     if (reason == REASON_TIME_SKEW || tsig.error == TSIG_BADTIME)
         return "the clocks differ too much";
     if (reason != REASON_PERMITTED || tsig.error != 0)
         return "an answer whose signature does not verify";
+    client->mac = mac;
     return NULL;
 }
 
-static const char *judge(struct dns_client *client, const struct wire_msg *msg)
+static const char *judge(struct dns_client *client, const struct wire_msg *msg,
+                         bool is_first)
 {
     if (msg->header.id != client->id || (msg->header.flags & FLAG_QR) == 0 ||
         msg->header.opcode != client->opcode)
         return "not an answer to what was asked";
-    const char *wrong = client->key.hmac != NULL ? verify(client, msg) : NULL;
+    const char *wrong = client->key.hmac != NULL ? verify(client, msg, is_first) : NULL;
     if (wrong == NULL && (msg->header.flags & FLAG_TC) != 0)
         return "an answer that was cut";
     return wrong;
+}
+
+static const char *receive(struct dns_client *client, int64_t deadline_ms,
+                           bool is_first, struct wire_msg *out)
+{
+    if (!receive_all(client->fd, client->octets, 2, deadline_ms))
+        return "no answer";
+    size_t len = (size_t)client->octets[0] << 8 | client->octets[1];
+    if (!receive_all(client->fd, client->octets + 2, len, deadline_ms))
+        return "half an answer";
+    if (wire_walk(client->octets + 2, len, false, out) != RES_OK)
+        return "an answer that is not well formed";
+    return judge(client, out, is_first);
 }
 
 static bool is_question(const struct wire_msg *msg, struct name asked, uint16_t type)
@@ -157,7 +173,7 @@ struct writer *dns_client_begin(struct dns_client *client, uint16_t flags)
     client->request = writer_of(client->octets + 2, LIMIT_MESSAGE_OCTETS);
     if (getrandom(&client->id, sizeof client->id, 0) != sizeof client->id)
         client->request.failed = true;
-    client->opcode = (uint8_t)(flags >> 11 & 15);
+    client->opcode = (uint8_t)(flags >> WIRE_OPCODE_SHIFT & 15);
     build_header(&client->request, client->id, flags);
     return &client->request;
 }
@@ -168,7 +184,7 @@ static const char *sign(struct dns_client *client)
     const struct tsig_params params = {
         .key_name = client->key.name,
         .time_signed_s = (uint64_t)time(NULL),
-        .fudge_s = FUDGE_S,
+        .fudge_s = TSIG_FUDGE_S,
         .original_id = client->id,
     };
     if (w->failed)
@@ -187,15 +203,14 @@ const char *dns_client_exchange(struct dns_client *client, struct wire_msg *out)
     const char *wrong = sign(client);
     if (wrong != NULL)
         return wrong;
-    if (!send_all(client->fd, client->octets, client->request.len + 2, deadline_ms) ||
-        !receive_all(client->fd, client->octets, 2, deadline_ms))
+    if (!send_all(client->fd, client->octets, client->request.len + 2, deadline_ms))
         return "no answer";
-    size_t len = (size_t)client->octets[0] << 8 | client->octets[1];
-    if (!receive_all(client->fd, client->octets + 2, len, deadline_ms))
-        return "half an answer";
-    if (wire_walk(client->octets + 2, len, false, out) != RES_OK)
-        return "an answer that is not well formed";
-    return judge(client, out);
+    return receive(client, deadline_ms, true, out);
+}
+
+const char *dns_client_more(struct dns_client *client, struct wire_msg *out)
+{
+    return receive(client, now_ms() + ANSWER_WAIT_MS, false, out);
 }
 
 const char *dns_client_ask(struct dns_client *client, struct name name, uint16_t type,

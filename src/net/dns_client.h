@@ -24,7 +24,7 @@ struct dns_client {
     int fd;      /* -1: not connected */
     uint16_t id; /* of the request */
     uint8_t opcode;
-    struct tsig_mac mac;                      /* of the request */
+    struct tsig_mac mac;                      /* of the request, then of each answer */
     struct writer request;                    /* into octets */
     uint8_t octets[2 + LIMIT_MESSAGE_OCTETS]; /* length, message */
 };
@@ -42,7 +42,10 @@ struct writer *dns_client_begin(struct dns_client *client, uint16_t flags) NONNU
  * until the next call. Any RCODE is an answer. */
 const char *dns_client_exchange(struct dns_client *client,
                                 struct wire_msg *out) MUST_CHECK NONNULL;
-/* Both for one question. */
+/* The next message of an answer that has several (RFC 5936 2.2): each is signed. */
+const char *dns_client_more(struct dns_client *client,
+                            struct wire_msg *out) MUST_CHECK NONNULL;
+/* begin and exchange for one question. */
 const char *dns_client_ask(struct dns_client *client, struct name name, uint16_t type,
                            uint16_t flags, struct wire_msg *out) MUST_CHECK NONNULL;
 

@@ -158,7 +158,8 @@ static int read_rrset(struct publish *publish, struct rrset *rrset)
 static int add_missing(struct publish *publish, struct rrset *rrset)
 {
     struct wire_msg msg;
-    struct writer *w = dns_client_begin(publish->client, OPCODE_UPDATE << 11);
+    struct writer *w =
+        dns_client_begin(publish->client, OPCODE_UPDATE << WIRE_OPCODE_SHIFT);
     build_question(w, name_of(&rrset->zone), TYPE_SOA, CLASS_IN);
     for (size_t i = 0; i < publish->record_count; i++) {
         if (!rrset->is_there[i])

@@ -6,20 +6,15 @@
 #ifndef TSIGATE_TSIGATE_LIVE_H
 #define TSIGATE_TSIGATE_LIVE_H
 
-#include "dns/tsig.h"
 #include "dns/wire.h"
+#include "net/dns_client.h"
 #include "policy/gate.h"
 #include "tsigate/tool.h"
 
-/* A connection with the message in hand. */
 struct live {
     struct tool *tool;
     const struct key *key; /* the gateway's own */
-    int fd;                /* -1: not connected */
-    uint16_t id;
-    struct tsig_mac last_mac;                 /* of the question, then of each answer */
-    uint8_t octets[2 + LIMIT_MESSAGE_OCTETS]; /* length, message */
-    size_t len;                               /* of the message */
+    struct dns_client client;
 };
 
 /* Connects to the first server of `upstream` that answers; the tool has its keys. *out
