@@ -10,6 +10,10 @@
 
 #include "dns/type.h"
 
+/* A zone that is updated all the time is asked for its new serial so often and no more:
+ * a question for each update would cost the primary half of what the updates do. */
+#define SOA_PAUSE_US 100000
+
 static int64_t refresh_us(const struct txns *txns)
 {
     uint32_t cache_s = txns->snapshot->settings.cache_s;
@@ -35,6 +39,7 @@ static void soa_add(struct txns *txns, struct name zone, struct txn_now now)
     if (soa == NULL)
         return; /* unknown: SERVFAIL, until the next reload */
     soa->due_us = now.mono_us;
+    soa->asked_us = now.mono_us - SOA_PAUSE_US;
     name_keep(zone, &soa->zone);
     if (map_put(&txns->soa_by_zone, soa->zone.octets, zone.len, soa) == RES_OK)
         TAILQ_INSERT_TAIL(&txns->soas, soa, entry);
@@ -84,6 +89,7 @@ void soa_on_time(struct txns *txns, struct txn_now now)
     {
         if (soa->exchange != NULL || soa->due_us > now.mono_us)
             continue;
+        soa->asked_us = now.mono_us;
         soa->due_us = now.mono_us + refresh_us(txns);
         if (exchange_ask(txns, LINK_QUERY, EXCHANGE_SOA, txns->snapshot,
                          name_of(&soa->zone), TYPE_SOA, now, &soa->exchange) == RES_OK)
@@ -111,8 +117,13 @@ int64_t soa_wake_us(const struct txns *txns)
 void soa_expire(struct txns *txns, struct name zone, struct txn_now now)
 {
     struct soa *soa = soa_of(txns, zone);
-    if (soa != NULL)
-        soa->due_us = now.mono_us;
+    if (soa == NULL)
+        return;
+    int64_t due_us = soa->asked_us + SOA_PAUSE_US;
+    if (due_us < now.mono_us)
+        due_us = now.mono_us;
+    if (due_us < soa->due_us)
+        soa->due_us = due_us;
 }
 
 bool txns_is_warm(const struct txns *txns)

@@ -130,12 +130,30 @@ static void test_soa_is_fresh(void **state)
 {
     (void)state;
     uint32_t before = serial_of(query(MX1, DYN, "SOA", false));
+    stage_advance(&stage, SECOND);
     expect_reply(add_native(&stage, 1), RCODE_NOERROR, "");
     stage_advance(&stage, 1);
     assert_int_equal(serial_of(query(MX1, DYN, "SOA", false)), before + 1);
     stage.primary.serial = 77;
     stage_advance(&stage, 11 * SECOND);
     assert_int_equal(serial_of(query(MX1, DYN, "SOA", false)), 77);
+}
+
+/* Many updates, few questions: after the first at once, after the others in a while. */
+static void test_soa_is_not_asked_for_each_update(void **state)
+{
+    (void)state;
+    uint32_t before = serial_of(query(MX1, DYN, "SOA", false));
+    stage_advance(&stage, SECOND);
+    unsigned asked = stage.primary.received[KIND_SOA];
+    for (unsigned i = 1; i <= 5; i++) {
+        expect_reply(add_native(&stage, i), RCODE_NOERROR, "");
+        stage_advance(&stage, 1);
+    }
+    assert_int_equal(stage.primary.received[KIND_SOA], asked + 1);
+    stage_advance(&stage, SECOND / 10);
+    assert_int_equal(stage.primary.received[KIND_SOA], asked + 2);
+    assert_int_equal(serial_of(query(MX1, DYN, "SOA", false)), before + 5);
 }
 
 /* The primary is away: the last known SOA is served. */
@@ -292,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_soa),
         CASE(test_soa_is_fresh),
+        CASE(test_soa_is_not_asked_for_each_update),
         CASE(test_soa_while_primary_is_away),
         CASE(test_soa_never_known),
         CASE(test_refused_queries),
