@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 TLSA = os.environ.get("TSIGATE_TLSA") or str(
-    pathlib.Path(os.environ.get("TSIGATE", "./tsigate")).with_name("tsigate-tlsa"))
+    pathlib.Path(os.environ.get("TSIGATE", "./tsigate")).absolute().with_name("tsigate-tlsa"))
 KINDS = {"rsa": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
          "ecdsa": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
          "ed25519": ["-algorithm", "ED25519"]}
