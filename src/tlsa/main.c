@@ -13,6 +13,13 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"check", check_main,
+     "tsigate-tlsa check [--starttls PROTOCOL] [--mx DOMAIN] [--srv NAME]\n"
+     "                          [--file TABLE] [--resolver ADDR[:PORT]] "
+     "[--ns-port N]\n"
+     "                          [--ca-file FILE] [--monitor] [--json] "
+     "HOST[:PORT]...",
+     "whether DANE holds for live services, and for how long"},
     {"show", show_main,
      "tsigate-tlsa show [--name NAME --port PORT/PROTO...]\n"
      "                         [--usage-selector-matching U-S-M] [--json] "

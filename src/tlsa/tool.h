@@ -38,6 +38,7 @@ struct tool {
 /* A subcommand: options and words without its own name. Gives an exit code. */
 typedef int tool_command(struct tool *tool, int argc, char **argv);
 
+tool_command check_main;
 tool_command publish_main;
 tool_command scan_main;
 tool_command show_main;

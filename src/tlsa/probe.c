@@ -1,0 +1,253 @@
+#include "tlsa/probe.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tlsa/record.h"
+
+/* Mail servers may keep strangers waiting before they greet. */
+#define CONNECT_WAIT_MS 5000
+#define TALK_WAIT_MS    20000
+
+struct look {
+    const struct probe *probe;
+    struct probe_outcome *out;
+    struct arena *arena;
+    int fd;
+    int64_t deadline_ms;
+    SSL_CTX *context;
+    SSL *ssl;
+};
+
+static bool fail(struct look *look, enum probe_view view, const char *what)
+{
+    look->out->view = view;
+    snprintf(look->out->why, sizeof look->out->why, "%s", what);
+    return false;
+}
+
+/* ---- octets, within a deadline ---- */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool wait_for(struct look *look, short events)
+{
+    for (;;) {
+        int64_t left_ms = look->deadline_ms - now_ms();
+        struct pollfd ready = {.fd = look->fd, .events = events};
+        int n = left_ms > 0 ? poll(&ready, 1, (int)left_ms) : 0;
+        if (n >= 0 || errno != EINTR)
+            return n > 0;
+    }
+}
+
+static bool send_all(struct look *look, const uint8_t *octets, size_t len)
+{
+    while (len > 0) {
+        if (!wait_for(look, POLLOUT))
+            return false;
+        ssize_t sent = send(look->fd, octets, len, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR)
+            return false;
+        octets += sent > 0 ? sent : 0;
+        len -= sent > 0 ? (size_t)sent : 0;
+    }
+    return true;
+}
+
+static bool connect_to(struct look *look)
+{
+    struct sockaddr_storage address;
+    socklen_t len = addr_to_sockaddr(&look->probe->address, &address);
+    look->fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (look->fd < 0)
+        return fail(look, PROBE_AWAY, strerror(errno));
+    if (connect(look->fd, (const struct sockaddr *)&address, len) == 0)
+        return true;
+    int error = errno;
+    socklen_t error_len = sizeof error;
+    look->deadline_ms = now_ms() + CONNECT_WAIT_MS;
+    if (error == EINPROGRESS && !wait_for(look, POLLOUT))
+        error = ETIMEDOUT;
+    else if (error == EINPROGRESS)
+        (void)getsockopt(look->fd, SOL_SOCKET, SO_ERROR, &error, &error_len);
+    return error == 0 || fail(look, PROBE_AWAY, strerror(error));
+}
+
+/* ---- in the clear ---- */
+
+static bool read_more(struct look *look, struct starttls_talk *talk)
+{
+    uint8_t octets[1024];
+    if (!wait_for(look, POLLIN))
+        return fail(look, PROBE_AWAY, "it says nothing before TLS");
+    ssize_t got = recv(look->fd, octets, sizeof octets, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return true;
+    if (got <= 0)
+        return fail(look, PROBE_AWAY, "it hangs up before TLS");
+    return starttls_feed(talk, octets, (size_t)got) != STARTTLS_REFUSED ||
+           fail(look, PROBE_FAILS, talk->why);
+}
+
+static bool talk_starttls(struct look *look)
+{
+    struct starttls_talk *talk = arena_alloc(look->arena, sizeof *talk);
+    if (talk == NULL)
+        return fail(look, PROBE_AWAY, "out of memory");
+    starttls_begin(talk, look->probe->starttls, look->probe->host);
+    for (;;) {
+        switch (starttls_step(talk)) {
+        case STARTTLS_REFUSED:
+            return fail(look, PROBE_FAILS, talk->why);
+        case STARTTLS_READY:
+            return true;
+        case STARTTLS_SEND:
+            if (!send_all(look, talk->send, talk->send_len))
+                return fail(look, PROBE_AWAY, "it hangs up before TLS");
+            break;
+        case STARTTLS_MORE:
+            if (!read_more(look, talk))
+                return false;
+            break;
+        }
+    }
+}
+
+/* ---- TLS ---- */
+
+static bool add_records(struct look *look)
+{
+    bool has_usable = false;
+    for (size_t i = 0; i < look->probe->count; i++) {
+        const struct rdata *rdata = &look->probe->records[i];
+        const uint8_t *octets = rdata->octets;
+        if (rdata->len > 3 &&
+            SSL_dane_tlsa_add(look->ssl, octets[0], octets[1], octets[2], octets + 3,
+                              rdata->len - 3U) > 0)
+            has_usable = true;
+    }
+    ERR_clear_error();
+    return has_usable || fail(look, PROBE_FAILS, "no TLSA record that can be used");
+}
+
+static bool prepare(struct look *look)
+{
+    const struct probe *probe = look->probe;
+    look->context = SSL_CTX_new(TLS_client_method());
+    if (look->context == NULL || SSL_CTX_dane_enable(look->context) <= 0)
+        return fail(look, PROBE_AWAY, "OpenSSL gives no TLS");
+    if (probe->ca_file == NULL)
+        (void)SSL_CTX_set_default_verify_paths(look->context);
+    else if (SSL_CTX_load_verify_locations(look->context, probe->ca_file, NULL) != 1)
+        return fail(look, PROBE_AWAY, "--ca-file cannot be read");
+    look->ssl = SSL_new(look->context);
+    /* SSL_VERIFY_NONE: the verdict is asked for afterwards, and a service that fails is
+     * still looked at. */
+    if (look->ssl == NULL || SSL_dane_enable(look->ssl, probe->host) <= 0 ||
+        SSL_set_fd(look->ssl, look->fd) != 1)
+        return fail(look, PROBE_AWAY, "OpenSSL gives no TLS");
+    SSL_set_verify(look->ssl, SSL_VERIFY_NONE, NULL);
+    /* RFC 7671 5.1: with DANE-EE the TLSA's place is the name. */
+    (void)SSL_dane_set_flags(look->ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+    return add_records(look);
+}
+
+static bool shake_hands(struct look *look)
+{
+    for (;;) {
+        int done = SSL_connect(look->ssl);
+        if (done == 1)
+            return true;
+        int error = SSL_get_error(look->ssl, done);
+        short events = error == SSL_ERROR_WANT_READ    ? POLLIN
+                       : error == SSL_ERROR_WANT_WRITE ? POLLOUT
+                                                       : 0;
+        if (events == 0)
+            return fail(look, PROBE_AWAY, "the TLS handshake fails");
+        if (!wait_for(look, events))
+            return fail(look, PROBE_AWAY, "the TLS handshake does not end");
+    }
+}
+
+/* ---- what it presents ---- */
+
+static bool matches(struct look *look, const struct certfile *presented,
+                    const struct rdata *rdata)
+{
+    const uint8_t *octets = rdata->octets;
+    bool is_own = rdata->len > 3 && (octets[0] == 1 || octets[0] == 3);
+    if (rdata->len <= 3)
+        return false;
+    const struct tlsa_form form = {octets[0], octets[1], octets[2]};
+    for (size_t i = 0; i < (is_own ? 1 : presented->count); i++) {
+        struct rdata made;
+        if (tlsa_rdata(presented, i, form, look->arena, &made) == RES_OK &&
+            made.len == rdata->len && memcmp(made.octets, octets, made.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void look_at_chain(struct look *look)
+{
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(look->ssl);
+    struct certfile presented = {.kind = CERTFILE_CERTIFICATE};
+    int days = 0;
+    int seconds = 0;
+    for (int i = 0; i < sk_X509_num(chain) && i < CERTFILE_CERTIFICATES; i++)
+        presented.certificates[presented.count++] = sk_X509_value(chain, i);
+    if (presented.count == 0)
+        return;
+    const ASN1_TIME *end = X509_get0_notAfter(presented.certificates[0]);
+    if (ASN1_TIME_diff(&days, &seconds, NULL, end) != 1)
+        return;
+    look->out->has_certificate = true;
+    look->out->seconds_left = (int64_t)days * 86400 + seconds;
+    for (size_t i = 0; i < look->probe->count && i < PROBE_RECORDS; i++)
+        look->out->matches[i] = matches(look, &presented, &look->probe->records[i]);
+}
+
+static void judge(struct look *look)
+{
+    long verdict = SSL_get_verify_result(look->ssl);
+    look_at_chain(look);
+    if (!look->out->has_certificate)
+        fail(look, PROBE_FAILS, "it presents no certificate");
+    else if (verdict != X509_V_OK)
+        fail(look, PROBE_FAILS, X509_verify_cert_error_string(verdict));
+    else if (SSL_get0_dane_authority(look->ssl, NULL, NULL) < 0)
+        fail(look, PROBE_FAILS, "no TLSA record matches");
+    else
+        look->out->view = PROBE_HOLDS;
+}
+
+void probe_run(const struct probe *probe, struct arena *arena,
+               struct probe_outcome *out)
+{
+    struct look look = {.probe = probe, .out = out, .arena = arena, .fd = -1};
+    *out = (struct probe_outcome){.view = PROBE_AWAY};
+    bool goes_on = connect_to(&look);
+    look.deadline_ms = now_ms() + TALK_WAIT_MS;
+    if (goes_on && probe->starttls != NULL)
+        goes_on = talk_starttls(&look);
+    if (goes_on && prepare(&look) && shake_hands(&look))
+        judge(&look);
+    SSL_free(look.ssl);
+    SSL_CTX_free(look.context);
+    if (look.fd >= 0)
+        close(look.fd);
+}
