@@ -200,7 +200,7 @@ struct soa {
     uint16_t rdata_len;
     uint8_t rdata[2 * LIMIT_NAME_OCTETS + 20];
     struct exchange *exchange; /* asked and not answered */
-    int64_t asked_us; /* last */
+    int64_t asked_us;          /* last */
     int64_t due_us;
 };
 
