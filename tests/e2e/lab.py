@@ -6,7 +6,7 @@ time. To run some of the tests against a build of your own:
 
     TSIGATE_BUILD=/path/to/build /usr/bin/python3 -m pytest tests/e2e -k certbot
 
-TSIGATE_NAMED names a named that is not at /usr/sbin/named (see scripts/private-named).
+TSIGATE_NAMED names a named that is not at /usr/sbin/named (see scripts/private-program).
 """
 import ctypes
 import json
