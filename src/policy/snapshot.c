@@ -68,6 +68,7 @@ struct loading {
     const struct snapshot_wanted *wanted;
     struct diags *diags;
     struct keyfile_key *keys;
+    bool has_stock; /* the stock profiles were read */
 };
 
 static bool is_fatal(enum result res)
@@ -169,6 +170,10 @@ static enum result add_acl(struct loading *l)
     struct file_list files = {0};
     enum result res = add_stock(l);
 
+    /* Without them every grant would be told to name no profile. */
+    l->has_stock = res == RES_OK || res == RES_EFORMAT;
+    if (!l->has_stock)
+        return is_fatal(res) ? res : RES_OK;
     if (text != NULL && !is_fatal(res))
         res = aclfile_parse(&l->snapshot->source, text->name, text->chars, text->len,
                             false, l->diags);
@@ -207,12 +212,12 @@ static enum result read_keys(struct loading *l)
 }
 
 /* Names, places and keys mean something only where their zones do: without zones every
- * grant would be told to be dead. */
+ * grant would be told to be dead, and without grants every key to have no host. */
 static enum result join_parts(struct loading *l, bool has_zones)
 {
     struct snapshot *s = l->snapshot;
 
-    if (!has_zones)
+    if (!has_zones || !l->has_stock)
         return RES_EFORMAT;
     enum result aliases = zones_add_aliases(&s->zones, &s->source, l->diags);
     if (is_fatal(aliases))

@@ -294,6 +294,28 @@ static void test_bad_zones(void **state)
     folder_close(&folder);
 }
 
+/* No stock profiles: one error, and none that only follows from it. */
+static void test_missing_profiles(void **state)
+{
+    struct folder folder;
+    struct diags diags;
+
+    (void)state;
+    folder_open(&folder);
+    folder_write(&folder, "a.acl", "host h\n acme b.corp.example\n", 0644);
+    folder_write(&folder, "h.key", KEY("h", SECRET_A), 0600);
+    diags_init(&diags);
+    struct snapshot *snapshot = snapshot_new(folder.conf);
+    fill(&snapshot->settings);
+    assert_int_equal(snapshot_load(snapshot, wanted(true), &diags), RES_EFORMAT);
+    assert_true(has_diag(&diags, "file-missing"));
+    assert_int_equal(diags.errors, 1);
+    assert_int_equal(diags.warnings, 0);
+    snapshot_release(&snapshot);
+    diags_fini(&diags);
+    folder_close(&folder);
+}
+
 /* U-10 is about address and port together. */
 static void test_loop(void **state)
 {
@@ -366,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_load_with_a_text_instead),
         cmocka_unit_test(test_all_errors_at_once),
         cmocka_unit_test(test_bad_zones),
+        cmocka_unit_test(test_missing_profiles),
         cmocka_unit_test(test_loop),
         cmocka_unit_test(test_released_to_somebody),
     };
