@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -29,6 +30,45 @@ enum result addr_parse(const char *text, struct addr *out)
         return RES_ERANGE;
     *out = addr;
     return RES_OK;
+}
+
+static enum result parse_port(const char *text, uint16_t *out)
+{
+    size_t len = strspn(text, "0123456789");
+    unsigned long port = strtoul(text, NULL, 10);
+
+    if (len == 0 || text[len] != '\0' || port == 0 || port > UINT16_MAX)
+        return RES_EFORMAT;
+    *out = (uint16_t)port;
+    return RES_OK;
+}
+
+/* One colon is a port's; more, without brackets, are an IPv6 address's. */
+enum result addr_parse_port(const char *text, uint16_t port, struct addr *out)
+{
+    char address[ADDR_TEXT_OCTETS];
+    bool has_bracket = text[0] == '[';
+    const char *bracket = has_bracket ? strchr(text, ']') : NULL;
+    const char *colon = strchr(bracket != NULL ? bracket : text, ':');
+    bool has_port = colon != NULL && strchr(colon + 1, ':') == NULL;
+    size_t len = has_port ? (size_t)(colon - text) : strlen(text);
+
+    if (has_port && parse_port(colon + 1, &port) != RES_OK)
+        return RES_EFORMAT;
+    if (has_bracket && (len < 2 || text[len - 1] != ']'))
+        return RES_EFORMAT;
+    if (has_bracket) {
+        text++;
+        len -= 2;
+    }
+    if (len >= sizeof(address))
+        return RES_EFORMAT;
+    memcpy(address, text, len);
+    address[len] = '\0';
+    enum result res = addr_parse(address, out);
+    if (res == RES_OK)
+        out->port = port;
+    return res;
 }
 
 const char *addr_format(const struct addr *addr, char *text)

@@ -27,6 +27,10 @@ struct prefix {
 /* "192.0.2.1" or "2001:db8::1" (RFC 5952 on output). RES_EFORMAT: no address;
  * RES_ERANGE: an IPv4-mapped one, which no file may name. */
 enum result addr_parse(const char *text, struct addr *out) MUST_CHECK NONNULL;
+/* "ADDR", "ADDR:PORT", "[ADDR]:PORT"; without a port: port. RES_EFORMAT, RES_ERANGE as
+ * above; RES_EFORMAT: a port that is none of 1..65535. */
+enum result addr_parse_port(const char *text, uint16_t port,
+                            struct addr *out) MUST_CHECK NONNULL;
 /* Without the port; text holds ADDR_TEXT_OCTETS. Gives text back. */
 const char *addr_format(const struct addr *addr, char *text) NONNULL;
 /* "192.0.2.1:53", "[2001:db8::1]:53". */

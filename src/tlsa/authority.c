@@ -11,7 +11,7 @@
 
 /* ---- the resolver ---- */
 
-static bool read_resolv_conf(struct tool *tool, struct addr *out)
+static bool read_resolv_conf(struct addr *out)
 {
     char line[256];
     char word[128];
@@ -19,7 +19,7 @@ static bool read_resolv_conf(struct tool *tool, struct addr *out)
     FILE *file = fopen("/etc/resolv.conf", "re");
     while (file != NULL && !is_found && fgets(line, sizeof line, file) != NULL) {
         if (sscanf(line, "nameserver %127s", word) == 1)
-            is_found = host_parse_server(tool, word, out);
+            is_found = addr_parse_port(word, HOST_DNS_PORT, out) == RES_OK;
     }
     if (file != NULL)
         fclose(file);
@@ -34,9 +34,10 @@ int authority_open(struct tool *tool, const char *resolver, uint16_t port,
     out->servers = arena_array(&tool->arena, AUTHORITY_SERVERS, sizeof *out->servers);
     if (out->client == NULL || out->servers == NULL)
         return tool_fail(TOOL_OUTSIDE, "out of memory");
-    if (resolver != NULL && !host_parse_server(tool, resolver, &out->resolver))
+    if (resolver != NULL &&
+        addr_parse_port(resolver, HOST_DNS_PORT, &out->resolver) != RES_OK)
         return tool_usage(tool, "--resolver \"%s\": expected ADDR[:PORT]", resolver);
-    if (resolver == NULL && !read_resolv_conf(tool, &out->resolver))
+    if (resolver == NULL && !read_resolv_conf(&out->resolver))
         return tool_fail(TOOL_OUTSIDE,
                          "no name server in /etc/resolv.conf: --resolver names one");
     return TOOL_DONE;

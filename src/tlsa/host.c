@@ -10,30 +10,6 @@
 
 #define DEFAULT_CONF SYSCONFDIR "/host.conf"
 
-bool host_parse_server(struct tool *tool, const char *text, struct addr *out)
-{
-    bool has_bracket = text[0] == '[';
-    const char *bracket = has_bracket ? strchr(text, ']') : NULL;
-    const char *colon = strchr(bracket != NULL ? bracket : text, ':');
-    bool has_port = colon != NULL && strchr(colon + 1, ':') == NULL;
-    size_t len = has_port ? (size_t)(colon - text) : strlen(text);
-    unsigned long port = HOST_DNS_PORT;
-    if (has_port) {
-        port = strtoul(colon + 1, NULL, 10);
-        if (strspn(colon + 1, "0123456789") != strlen(colon + 1) || port == 0 ||
-            port > UINT16_MAX)
-            return false;
-    }
-    if (has_bracket && (len < 2 || text[len - 1] != ']'))
-        return false;
-    const char *address =
-        arena_string_n(&tool->arena, text + has_bracket, len - 2 * has_bracket);
-    if (address == NULL || addr_parse(address, out) != RES_OK)
-        return false;
-    out->port = (uint16_t)port;
-    return true;
-}
-
 /* ---- host.conf ---- */
 
 /* A setting that the command line has not said already; a key's path starts at the
@@ -135,7 +111,7 @@ int host_open(struct tool *tool, struct host *out)
     if (tool->server == NULL)
         return tool_usage(tool, "no server: --server ADDR[:PORT], or `server` in %s",
                           tool->conf_file != NULL ? tool->conf_file : DEFAULT_CONF);
-    if (!host_parse_server(tool, tool->server, &out->server))
+    if (addr_parse_port(tool->server, HOST_DNS_PORT, &out->server) != RES_OK)
         return tool_usage(tool, "server \"%s\": expected ADDR[:PORT]", tool->server);
     return tool->key_file != NULL ? read_key(tool, out) : TOOL_DONE;
 }

@@ -20,8 +20,5 @@ struct host {
 /* TOOL_DONE, else as told; host_close after either. */
 int host_open(struct tool *tool, struct host *out) MUST_CHECK NONNULL;
 void host_close(struct host *host) NONNULL;
-/* ADDR[:PORT], with brackets around an IPv6 address that has a port. */
-bool host_parse_server(struct tool *tool, const char *text,
-                       struct addr *out) MUST_CHECK NONNULL;
 
 #endif

@@ -86,37 +86,12 @@ static int plan_client(struct tool *tool, const struct key_request *request,
     return TOOL_DONE;
 }
 
-/* ADDR, ADDR:PORT, [ADDR]:PORT. */
-static bool parse_endpoint(struct tool *tool, const char *text, struct addr *out)
-{
-    bool has_bracket = text[0] == '[';
-    const char *bracket = has_bracket ? strchr(text, ']') : NULL;
-    const char *colon = strchr(bracket != NULL ? bracket : text, ':');
-    bool has_port = colon != NULL && strchr(colon + 1, ':') == NULL;
-    size_t len = has_port ? (size_t)(colon - text) : strlen(text);
-    unsigned long port = DNS_PORT;
-    if (has_port) {
-        port = strtoul(colon + 1, NULL, 10);
-        if (strspn(colon + 1, "0123456789") != strlen(colon + 1) || port == 0 ||
-            port > UINT16_MAX)
-            return false;
-    }
-    if (has_bracket && (len < 2 || text[len - 1] != ']'))
-        return false;
-    const char *address =
-        arena_string_n(&tool->arena, text + has_bracket, len - 2 * has_bracket);
-    if (address == NULL || addr_parse(address, out) != RES_OK)
-        return false;
-    out->port = (uint16_t)port;
-    return true;
-}
-
 static int plan_server(struct tool *tool, const struct key_request *request,
                        struct key_plan *plan)
 {
     const struct settings *settings = &tool->snapshot->settings;
     if (request->server != NULL) {
-        if (!parse_endpoint(tool, request->server, &plan->server))
+        if (addr_parse_port(request->server, DNS_PORT, &plan->server) != RES_OK)
             return tool_usage(tool, "--server \"%s\": no ADDR[:PORT]", request->server);
         return TOOL_DONE;
     }

@@ -193,9 +193,44 @@ static void special_addresses(void **state)
     }
 }
 
+static void test_parse_port(void **state)
+{
+    static const struct {
+        const char *text;
+        enum result result;
+        const char *formatted;
+    } cases[] = {
+        {"192.0.2.1", RES_OK, "192.0.2.1:53"},
+        {"192.0.2.1:5300", RES_OK, "192.0.2.1:5300"},
+        {"2001:db8::1", RES_OK, "[2001:db8::1]:53"},
+        {"[2001:db8::1]", RES_OK, "[2001:db8::1]:53"},
+        {"[2001:db8::1]:65535", RES_OK, "[2001:db8::1]:65535"},
+        {"192.0.2.1:0", RES_EFORMAT, NULL},
+        {"192.0.2.1:65536", RES_EFORMAT, NULL},
+        {"192.0.2.1:", RES_EFORMAT, NULL},
+        {"192.0.2.1:+53", RES_EFORMAT, NULL},
+        {"[2001:db8::1", RES_EFORMAT, NULL},
+        {"[2001:db8::1]x:53", RES_EFORMAT, NULL},
+        {"[", RES_EFORMAT, NULL},
+        {"", RES_EFORMAT, NULL},
+        {"::ffff:192.0.2.1", RES_ERANGE, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[ADDR_TEXT_OCTETS];
+        struct addr addr;
+        enum result res = addr_parse_port(cases[i].text, 53, &addr);
+        assert_case(cases[i].text, res == cases[i].result);
+        if (res == RES_OK)
+            assert_string_equal(addr_format_port(&addr, text), cases[i].formatted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parse_port),
         cmocka_unit_test(addresses_have_one_spelling),
         cmocka_unit_test(prefixes_have_no_host_bits),
         cmocka_unit_test(a_prefix_holds_its_addresses_alone),
