@@ -2,7 +2,8 @@
 
 A block that begins with a prompt is followed:
 
-    $ command        on the gateway's machine; a \\ at its end continues it
+    $ command        on the gateway's machine; a \\ at its end continues it, and a loop
+                     goes on to its done
     mx1$ command     on the host of that name
     what it shows    `...` stands for anything, alone in a line for any number of lines
 
@@ -62,13 +63,17 @@ class Machines:
         self._programs()
 
     def _host(self, name, key):
-        etc = self.folder / f"hosts/{name}/etc/tsigate"
+        etc = self.root(name) / "etc/tsigate"
         etc.mkdir(parents=True)
         key.write(etc / f"{key.name}.key")
 
+    def root(self, host):
+        return self.folder / "hosts" / host
+
     def _programs(self):
         """tsigate with the site's configuration for the default one; ssh and scp that go
-        to a folder."""
+        to a folder; rndc that signals, since this named has no control channel, and
+        returns when the zone is there."""
         programs = {
             "tsigate": 'case " $* " in *" -c "*) exec BUILD/tsigate "$@" ;; esac\n'
                        'command=$1; shift\n'
@@ -76,39 +81,57 @@ class Machines:
             "ssh": 'root=HOSTS/${1#root@}; root=${root%%.*}; shift\n'
                    'for word; do case $word in /*) word=$root$word ;; esac\n'
                    '    set -- "$@" "$word"; shift; done; exec "$@"\n',
-            "scp": 'to=$3; host=${to#root@}; host=${host%%[.:]*}\n'
-                   'exec cp -p "$2" "HOSTS/$host${to#*:}"\n',
+            "scp": 'for word; do case $word in root@*) host=${word#root@}\n'
+                   '    word=HOSTS/${host%%[.:]*}${word#*:} ;; esac\n'
+                   '    set -- "$@" "$word"; shift; done; exec cp "$@"\n',
+            "tsigate-tlsa": 'exec BUILD/tsigate-tlsa "$@"\n',
+            "rndc": 'wanted=$(awk "/; serial/ { print \\$1 }" PRIMARY/$2.zone)\n'
+                    'kill -HUP "$(cat PRIMARY/named.pid)"\n'
+                    'for i in {1..100}; do case $(dig @127.0.0.1 -p PORT +short SOA $2)\n'
+                    '    in *" $wanted "*) echo zone reload up-to-date; exit ;; esac\n'
+                    '    sleep 0.1; done; exit 1\n',
         }
         self.bin = self.folder / "bin"
         self.bin.mkdir()
+        primary = self.lab.primary
         for name, script in programs.items():
             for word, value in (("BUILD", laboratory.BUILD), ("CONF", self.gateway.conf),
-                                ("HOSTS", self.folder / "hosts")):
+                                ("HOSTS", self.folder / "hosts"),
+                                ("PRIMARY", primary.folder), ("PORT", primary.port)):
                 script = script.replace(word, str(value))
             (self.bin / name).write_text("#!/bin/bash\n" + script)
             (self.bin / name).chmod(0o755)
 
     def inward(self, text, host=None):
-        etc = self.folder / f"hosts/{host}/etc/tsigate" if host else self.site
         if text.startswith("ssh "):
             return text
-        text = re.sub("(?<!:)/etc/tsigate", str(etc), text)  # not of root@HOST:PATH
+        if host:
+            text = re.sub(r"(?<![\w/.:])(?=/(?:etc|srv|var)/)", str(self.root(host)), text)
+        for real, ours in self.places():
+            text = re.sub(rf"(?<![\w:]){real}", ours, text)  # not of root@HOST:PATH
         for real, ours in (
-                ("/root", str(self.folder / "home")),
-                ("/var/log/tsigate", str(self.site)),
                 ("server 192.0.2.53", f"server 127.0.0.1 {self.gateway.port}"),
                 ("@192.0.2.1 ", f"@127.0.0.1 -p {self.lab.primary.port} ")):
             text = text.replace(real, ours)
         return text
 
+    def places(self):
+        """Folders of the gateway's machine, and where they are here."""
+        return (("/root", str(self.folder / "home")), ("/etc/tsigate", str(self.site)),
+                ("/etc/bind", str(self.lab.primary.folder)),
+                ("/srv", str(self.folder / "srv")),
+                ("/usr/local/sbin", str(self.bin)),
+                ("/usr/local/share/doc/tsigate", str(SOURCE / "doc")),
+                ("/var/log/tsigate", str(self.site)))
+
     def outward(self, text):
         # What only a laboratory is told, and the answer, which no terminal echoes.
         text = re.sub(r"# The gateway's address is one that only .*\n", "", text)
         text = text.replace("(n)o: ", "(n)o: y\n")
-        for ours, real in (
-                (f" -c {self.gateway.conf}", ""),
-                (str(self.folder / "home"), "/root"), (str(self.site), "/etc/tsigate"),
-                (f"127.0.0.1 {self.gateway.port}", "192.0.2.53")):
+        text = text.replace(f" -c {self.gateway.conf}", "")
+        text = text.replace(f"127.0.0.1 {self.gateway.port}", "192.0.2.53")
+        text = re.sub(rf"{self.folder}/hosts/\w+", "", text)
+        for real, ours in self.places():
             text = text.replace(ours, real)
         return text
 
@@ -118,10 +141,10 @@ class Machines:
         path.write_text(self.inward(text))
 
     def run(self, command, host):
-        """The lines that it shows; status and folder are the next command's."""
-        where = self.folder / "where"
-        script = f"(exit {self.status})\n{self.inward(command, host)}\n" \
-                 f"status=$?; pwd > {where}; exit $status"
+        """The lines that it shows. Status, folder and variables are the next command's."""
+        shell = self.folder / f"shell-{host}"
+        script = f". {shell}\n(exit {self.status})\n{self.inward(command, host)}\n" \
+                 f"status=$?; {{ echo cd $PWD; export -p; umask -p; }} >{shell}; exit $status"
         env = {**os.environ, "PATH": f"{self.bin}:/usr/sbin:{os.environ['PATH']}",
                "HOME": str(self.folder / "home"), "NO_COLOR": "1", "LC_ALL": "C.UTF-8",
                "ANSIBLE_TRANSPORT": "local", "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
@@ -130,6 +153,7 @@ class Machines:
                "GIT_AUTHOR_NAME": "admin", "GIT_AUTHOR_EMAIL": "admin@duckcorp.org",
                "GIT_COMMITTER_NAME": "admin", "GIT_COMMITTER_EMAIL": "admin@duckcorp.org",
                "GIT_CONFIG_GLOBAL": os.devnull}
+        shell.touch()
         ours, theirs = pty.openpty()
         os.write(ours, b"y\n")
         done = subprocess.run(["bash", "-c", script], cwd=self.cwd, env=env, stdin=theirs,
@@ -137,15 +161,17 @@ class Machines:
                               timeout=90)
         os.close(theirs)
         os.close(ours)
-        self.cwd = pathlib.Path(where.read_text().strip())
+        if host is None:
+            self.cwd = pathlib.Path(shell.read_text().split("\n")[0].removeprefix("cd "))
         self.status = done.returncode
         return self.outward(done.stdout)
 
 
 def goes_on(command):
-    """Into the next line: a \\, or text up to END."""
-    return command.endswith("\\") or "<<'END'\n" in command + "\n" and \
-        not command.endswith("\nEND")
+    """Into the next line: a \\, a loop up to done, or text up to END."""
+    return command.endswith("\\") or \
+        command.startswith("for ") and not command.endswith("\ndone") or \
+        "<<'END'\n" in command + "\n" and not command.endswith("\nEND")
 
 
 def steps(text):
@@ -232,6 +258,7 @@ def test_lines(wanted, shown, matches):
 
 
 def test_steps():
-    assert steps("$ a \\\n    b\nx\nmx1$ c\n$ d <<'END'\n$ e\nEND\ny\n") == [
+    assert steps("$ a \\\n    b\nx\nmx1$ c\n$ d <<'END'\n$ e\nEND\ny\n$ for f\ng\ndone\nz\n") == [
         ["a \\\n    b", None, ["x"]], ["c", "mx1", []],
-        ["d <<'END'\n$ e\nEND", None, ["y"]]]
+        ["d <<'END'\n$ e\nEND", None, ["y"]],
+        ["for f\ng\ndone", None, ["z"]]]

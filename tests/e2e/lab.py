@@ -175,7 +175,9 @@ options {{
 
 # `_kage` is no host name, so the name server's is in the static zone for all of them.
 ZONE_HEAD = f"""$TTL 60
-@ IN SOA ns.{STATIC}. hostmaster.{STATIC}. 1 3600 600 86400 1
+@ IN SOA ns.{STATIC}. hostmaster.{STATIC}. (
+    1 ; serial
+    3600 600 86400 1 )
 @ IN NS ns.{STATIC}.
 """
 
