@@ -15,10 +15,10 @@
 #define REQUEST_OCTETS 64
 #define REPLY_OCTETS   1024  /* to rotate: an error text of the system at most */
 #define REQUEST_MS     10000 /* for the request to come, and for the answer to be read */
-/* A status has a line for each key that was used: as much as it takes, up to a million
- * of them. */
-#define STATUS_MIN_OCTETS ((size_t)64 * 1024)
-#define STATUS_MAX_OCTETS ((size_t)128 * 1024 * 1024)
+/* A status goes out in parts, so that a million keys hold up the loop no more than ten
+ * do. The first has the figures, with a line for each zone: as much as it takes. */
+#define PART_OCTETS     ((size_t)64 * 1024)
+#define PART_MAX_OCTETS ((size_t)128 * 1024 * 1024)
 
 /* Somebody at the socket. One request, one answer. */
 struct visitor {
@@ -34,6 +34,10 @@ struct visitor {
     bool is_closing;
     uv_write_t write;
     char *answer;
+    struct writer part; /* of a status; octets NULL: nobody has asked for one */
+    struct json json;   /* the document so far */
+    struct key_walk keys;
+    bool is_last_part;
 };
 
 struct control {
@@ -124,6 +128,8 @@ static void on_handle_closed(uv_handle_t *handle)
     if (--visitor->open_handles > 0)
         return;
     free(visitor->answer);
+    free(visitor->part.octets);
+    key_walk_end(&visitor->keys);
     tail_free(&visitor->tail);
     free(visitor);
 }
@@ -175,25 +181,73 @@ static void answer(struct visitor *visitor, const char *octets, size_t len)
         visitor_close(visitor);
 }
 
-static void answer_status(struct visitor *visitor)
+/* ---- a status ---- */
+
+static void on_part_sent(uv_write_t *write, int status);
+
+static void send_part(struct visitor *visitor)
+{
+    uv_buf_t buf =
+        uv_buf_init((char *)visitor->part.octets, (unsigned)visitor->part.len);
+
+    visitor->write.data = visitor;
+    (void)uv_timer_start(&visitor->timer, on_deadline, REQUEST_MS, 0);
+    if (visitor->part.failed || uv_write(&visitor->write, (uv_stream_t *)&visitor->pipe,
+                                         &buf, 1, on_part_sent) != 0)
+        visitor_close(visitor);
+}
+
+/* Some keys, and after the last of them the end. */
+static void send_keys(struct visitor *visitor)
 {
     const struct control_ports *ports = &visitor->control->ports;
-    struct writer w = {.failed = true};
 
-    for (size_t octets = STATUS_MIN_OCTETS; w.failed && octets <= STATUS_MAX_OCTETS;
-         octets *= 2) {
-        free(w.octets);
-        w = writer_of(malloc(octets), octets);
-        if (w.octets == NULL)
-            break;
-        ports->status(ports->arg, &w);
+    writer_rewind(&visitor->part, 0);
+    if (!ports->keys(ports->arg, &visitor->keys, &visitor->json)) {
+        json_array_close(&visitor->json);
+        json_object_close(&visitor->json);
+        writer_string(&visitor->part, "\n");
+        visitor->is_last_part = true;
     }
-    if (w.octets == NULL || w.failed)
+    send_part(visitor);
+}
+
+static void on_part_sent(uv_write_t *write, int status)
+{
+    struct visitor *visitor = write->data;
+
+    if (visitor->is_closing)
+        return;
+    if (status != 0 || visitor->is_last_part)
         visitor_close(visitor);
     else
-        answer(visitor, (const char *)w.octets, w.len);
-    free(w.octets);
+        send_keys(visitor);
 }
+
+static void send_figures(struct visitor *visitor)
+{
+    const struct control_ports *ports = &visitor->control->ports;
+
+    (void)uv_read_stop((uv_stream_t *)&visitor->pipe);
+    visitor->part.failed = true;
+    for (size_t octets = PART_OCTETS; visitor->part.failed && octets <= PART_MAX_OCTETS;
+         octets *= 2) {
+        free(visitor->part.octets);
+        visitor->part = writer_of(malloc(octets), octets);
+        if (visitor->part.octets == NULL)
+            break;
+        visitor->json = json_of(&visitor->part);
+        json_object_open(&visitor->json, NULL);
+        ports->status(ports->arg, &visitor->json);
+        json_array_open(&visitor->json, "keys");
+    }
+    if (visitor->part.octets == NULL)
+        visitor_close(visitor);
+    else
+        send_part(visitor);
+}
+
+/* ---- requests ---- */
 
 static void on_tail_failed(void *arg)
 {
@@ -264,7 +318,7 @@ static void serve(struct visitor *visitor, const char *request)
     const struct control_ports *ports = &visitor->control->ports;
 
     if (strcmp(request, "status") == 0) {
-        answer_status(visitor);
+        send_figures(visitor);
     } else if (strcmp(request, "reload") == 0) {
         /* As long as it takes; the peer may leave meanwhile. */
         (void)uv_timer_stop(&visitor->timer);

@@ -13,15 +13,19 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/result.h"
 #include "policy/settings.h"
+#include "txn/txn.h"
 
 struct control;
 
 struct control_ports {
     void *arg;
-    /* Writes the answer of `status`, without newline. */
-    void (*status)(void *arg, struct writer *w);
+    /* Members of the answer of `status`. */
+    void (*status)(void *arg, struct json *json);
+    /* Elements of its array `keys`, some at a time: as txns_status_keys. */
+    bool (*keys)(void *arg, struct key_walk *walk, struct json *json);
     /* Asks for a reload; control_reloaded follows, later. Gives its number. */
     uint64_t (*reload)(void *arg);
     /* The audit log goes on in a new file; writes the answer, without newline. */

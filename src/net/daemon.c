@@ -225,26 +225,30 @@ static uint64_t want_reload(struct daemon *daemon)
 
 /* ---- the control socket ---- */
 
-static void write_status(void *arg, struct writer *w)
+static void write_status(void *arg, struct json *json)
 {
     const struct daemon *daemon = arg;
-    struct json json = json_of(w);
     char loaded[TIMESTAMP_TEXT_OCTETS];
 
-    json_object_open(&json, NULL);
-    json_bool(&json, "ok", true);
-    json_string(&json, "version", PACKAGE_VERSION);
-    json_number(&json, "pid", getpid());
-    json_number(&json, "generation", (int64_t)daemon->snapshot->generation);
-    json_string(&json, "loaded", timestamp_format(daemon->snapshot->loaded_s, loaded));
-    json_string(&json, "config", daemon->snapshot->settings.file);
-    json_bool(&json, "config_stale", daemon->reload.is_stale);
-    running_status(&daemon->running, &json);
-    listen_tcp_status(daemon->tcp, &json);
-    upstream_status(daemon->upstream, &json);
-    audit_status(daemon->audit, &json);
-    txns_status(daemon->txns, &json, clock_now());
-    json_object_close(&json);
+    json_bool(json, "ok", true);
+    json_string(json, "version", PACKAGE_VERSION);
+    json_number(json, "pid", getpid());
+    json_number(json, "generation", (int64_t)daemon->snapshot->generation);
+    json_string(json, "loaded", timestamp_format(daemon->snapshot->loaded_s, loaded));
+    json_string(json, "config", daemon->snapshot->settings.file);
+    json_bool(json, "config_stale", daemon->reload.is_stale);
+    running_status(&daemon->running, json);
+    listen_tcp_status(daemon->tcp, json);
+    upstream_status(daemon->upstream, json);
+    audit_status(daemon->audit, json);
+    txns_status(daemon->txns, json, clock_now());
+}
+
+static bool write_keys(void *arg, struct key_walk *walk, struct json *json)
+{
+    const struct daemon *daemon = arg;
+
+    return txns_status_keys(daemon->txns, walk, json);
 }
 
 static uint64_t reload_for_control(void *arg)
@@ -267,8 +271,8 @@ struct daemon *daemon_new(const char *file)
 
     if (daemon == NULL)
         return NULL;
-    const struct control_ports ports = {daemon, write_status, reload_for_control,
-                                        rotate};
+    const struct control_ports ports = {daemon, write_status, write_keys,
+                                        reload_for_control, rotate};
     daemon->file = file;
     daemon->udp = listen_udp_new(&daemon->limits);
     daemon->tcp = listen_tcp_new(&daemon->limits);

@@ -215,9 +215,10 @@ static const struct help helps[] = {
     },
     {
         .command = "status",
-        .options = {{"--verbose", NULL, HELP_NONE, "all that the daemon counts"}},
+        .options = {{"--host", "HOST", HELP_HOST, "the keys of this host alone"},
+                    {"--verbose", NULL, HELP_NONE, "all that the daemon counts"}},
         .example = "tsigate status",
-        .exits = "0 done; 4 no daemon is running",
+        .exits = "0 done; 1 there is no such host; 4 no daemon is running",
     },
     {
         .command = "reload",

@@ -13,9 +13,10 @@
 /* Keys and outcomes that are listed; the others are counted. */
 #define ROWS 20
 
-enum { OPTION_VERBOSE = 'V' };
+enum { OPTION_VERBOSE = 'V', OPTION_HOST = 'H' };
 
 static const struct option options[] = {{"verbose", no_argument, NULL, OPTION_VERBOSE},
+                                        {"host", required_argument, NULL, OPTION_HOST},
                                         TOOL_COMMON_OPTIONS};
 
 /* ---- everything (--verbose) ---- */
@@ -332,20 +333,32 @@ static void take_zone(void *arg, const char *path, const char *value)
 }
 
 struct key_row {
-    char name[256];
     char host[256];
-    char last_use[32];
+    char name[256];
+    char last_use[32]; /* "" : not since the start */
     char requests[32];
 };
 
-/* The keys that were used last. */
+/* One host's keys, or of all hosts those that were used last. */
 struct key_rows {
+    const char *host;   /* NULL: all */
     struct key_row row; /* being read */
     struct key_row kept[ROWS];
     size_t kept_count, count;
 };
 
-/* Times of one form sort as text does. */
+static void print_key_head(void)
+{
+    printf("\n%-32s %-40s %-20s %s\n", "HOST", "KEY", "LAST USE", "REQUESTS");
+}
+
+static void print_key(const struct key_row *row)
+{
+    printf("%-32s %-40s %-20s %s\n", row->host[0] != '\0' ? row->host : "-", row->name,
+           row->last_use[0] != '\0' ? row->last_use : "-", row->requests);
+}
+
+/* Times of one form sort as text does; of equals the earlier stays before. */
 static void keep_key(struct key_rows *rows)
 {
     size_t at = rows->kept_count < ROWS ? rows->kept_count++ : ROWS - 1;
@@ -356,6 +369,18 @@ static void keep_key(struct key_rows *rows)
     for (; at > 0 && strcmp(rows->kept[at - 1].last_use, rows->row.last_use) < 0; at--)
         rows->kept[at] = rows->kept[at - 1];
     rows->kept[at] = rows->row;
+}
+
+static void end_key(struct key_rows *rows)
+{
+    if (rows->host == NULL) {
+        keep_key(rows);
+    } else if (strcmp(rows->row.host, rows->host) == 0) {
+        if (rows->count++ == 0)
+            print_key_head();
+        print_key(&rows->row);
+    }
+    rows->row = (struct key_row){.name = ""};
 }
 
 static void take_key(void *arg, const char *path, const char *value)
@@ -370,11 +395,11 @@ static void take_key(void *arg, const char *path, const char *value)
                   {"keys.host", row->host, sizeof row->host},
                   {"keys.last_use", row->last_use, sizeof row->last_use},
                   {"keys.requests", row->requests, sizeof row->requests}};
-    if (value == NULL && strcmp(path, "keys") == 0) {
-        keep_key(rows);
-        *row = (struct key_row){.name = ""};
-    }
-    for (size_t i = 0; value != NULL && i < sizeof fields / sizeof fields[0]; i++) {
+    if (value == NULL && strcmp(path, "keys") == 0)
+        end_key(rows);
+    if (value == NULL || strcmp(value, "null") == 0)
+        return;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (strcmp(path, fields[i].path) == 0)
             (void)snprintf(fields[i].out, fields[i].capacity, "%s", value);
     }
@@ -384,20 +409,25 @@ static void print_keys(const char *document)
 {
     struct key_rows rows = {.count = 0};
     json_walk(document, take_key, &rows);
-    if (rows.count == 0) {
-        printf("\nno key was used since the start\n");
-        return;
-    }
-    printf("\n%-40s %-32s %-20s %s\n", "KEY", "HOST", "LAST USE", "REQUESTS");
-    for (size_t i = 0; i < rows.kept_count; i++) {
-        const struct key_row *row = &rows.kept[i];
-        bool has_host = row->host[0] != '\0' && strcmp(row->host, "null") != 0;
-        printf("%-40s %-32s %-20s %s\n", row->name, has_host ? row->host : "-",
-               row->last_use, row->requests);
-    }
+    if (rows.count > 0)
+        print_key_head();
+    for (size_t i = 0; i < rows.kept_count; i++)
+        print_key(&rows.kept[i]);
     if (rows.count > ROWS)
-        printf("... and %zu keys used before (--verbose, tsigate key list)\n",
+        printf("... and %zu more keys: --host HOST, --verbose, tsigate key list\n",
                rows.count - ROWS);
+}
+
+static int print_host(struct tool *tool, const char *document, const char *word)
+{
+    struct name name = tool_name(tool, word);
+    if (name.octets == NULL)
+        return TOOL_USAGE;
+    struct key_rows rows = {.host = tool_name_text(tool, name)};
+    json_walk(document, take_key, &rows);
+    if (rows.count > 0)
+        return TOOL_DONE;
+    return tool_fail(TOOL_NO, "the policy in force has no host %s", rows.host);
 }
 
 static void take_outcome(void *arg, const char *path, const char *value)
@@ -423,29 +453,60 @@ static void print_status(const struct tool *tool, const char *document)
     json_walk(document, take_outcome, &has_outcomes);
 }
 
+/* What is asked for: the whole document, one host of it, all of it for people, or the
+ * summary. */
+struct wish {
+    bool is_verbose;
+    const char *host; /* NULL: not one alone */
+};
+
+static int show_status(struct tool *tool, const char *document, const struct wish *wish)
+{
+    bool is_ok = json_has_word(document, "ok", "true");
+    if (tool->is_json)
+        fputs(document, stdout);
+    else if (!is_ok)
+        paint(document);
+    if (tool->is_json || !is_ok)
+        return is_ok ? TOOL_DONE : TOOL_OUTSIDE;
+    print_warnings(tool, document);
+    if (wish->host != NULL)
+        return print_host(tool, document, wish->host);
+    if (wish->is_verbose)
+        paint(document);
+    else
+        print_status(tool, document);
+    return TOOL_DONE;
+}
+
+static int check_wish(struct tool *tool, const struct wish *wish, const char *word)
+{
+    if (word != NULL)
+        return tool_usage(tool, "\"%s\": no word is wanted here", word);
+    if (wish->host != NULL && (wish->is_verbose || tool->is_json))
+        return tool_usage(tool, "%s tells of all hosts: it goes without --host",
+                          tool->is_json ? "--json" : "--verbose");
+    return TOOL_DONE;
+}
+
 int status_main(struct tool *tool, int argc, char **argv)
 {
+    struct wish wish = {.host = NULL};
     char *answer = NULL;
-    bool is_verbose = false;
-    int option;
-    while ((option = tool_option(tool, argc, argv, options, false)) == OPTION_VERBOSE)
-        is_verbose = true;
+    int option = 0;
+    while ((option = tool_option(tool, argc, argv, options, false)) == OPTION_VERBOSE ||
+           option == OPTION_HOST) {
+        wish.is_verbose |= option == OPTION_VERBOSE;
+        wish.host = option == OPTION_HOST ? optarg : wish.host;
+    }
     if (option != TOOL_OPTION_END)
         return tool_option_exit(option);
-    if (optind < argc)
-        return tool_usage(tool, "\"%s\": no word is wanted here", argv[optind]);
-    int code = control_ask(tool, "status\n", &answer);
+    int code = check_wish(tool, &wish, argv[optind]);
+    if (code == TOOL_DONE)
+        code = control_ask(tool, "status\n", &answer);
     if (code != TOOL_DONE)
         return code;
-    bool is_ok = json_has_word(answer, "ok", "true");
-    if (!tool->is_json && is_ok)
-        print_warnings(tool, answer);
-    if (tool->is_json)
-        fputs(answer, stdout);
-    else if (is_verbose || !is_ok)
-        paint(answer);
-    else
-        print_status(tool, answer);
+    code = show_status(tool, answer, &wish);
     free(answer);
-    return is_ok ? TOOL_DONE : TOOL_OUTSIDE;
+    return code;
 }

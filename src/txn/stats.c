@@ -41,14 +41,6 @@ static void show_zones(const struct txns *txns, struct json *json)
     json_array_close(json);
 }
 
-/* NULL: the key has none any more. */
-static const char *host_of(const struct txns *txns, struct name key, char *text)
-{
-    const struct acl_credential *credential =
-        acl_credential_of(&txns->snapshot->acl, key);
-    return credential != NULL ? name_to_text(credential->host->name, text) : NULL;
-}
-
 /* What an auditor notes down, to tell later that nothing was cut off or rewritten. */
 static void show_chain(const struct txns *txns, struct json *json)
 {
@@ -56,25 +48,6 @@ static void show_chain(const struct txns *txns, struct json *json)
     json_number(json, "last_seq", (int64_t)txns->chain.next_seq - 1);
     json_hex(json, "last_sha256", txns->chain.prev, sizeof txns->chain.prev);
     json_object_close(json);
-}
-
-static void show_keys(const struct txns *txns, struct json *json)
-{
-    size_t cursor = 0;
-    const struct key_use *use;
-    json_array_open(json, "keys");
-    while ((use = map_next(&txns->keys, &cursor)) != NULL) {
-        char name[NAME_TEXT_OCTETS], host[NAME_TEXT_OCTETS];
-        char time[TIMESTAMP_TEXT_OCTETS];
-        json_object_open(json, NULL);
-        json_string(json, "name", name_to_text(name_of(&use->name), name));
-        json_string(json, "host", host_of(txns, name_of(&use->name), host));
-        json_string(json, "last_use",
-                    timestamp_format(use->last_us / TXN_SECOND_US, time));
-        json_number(json, "requests", (int64_t)use->count);
-        json_object_close(json);
-    }
-    json_array_close(json);
 }
 
 static void show_outcomes(const struct txns *txns, struct json *json)
@@ -101,6 +74,73 @@ void txns_status(const struct txns *txns, struct json *json, struct txn_now now)
     show_chain(txns, json);
     show_links(txns, json);
     show_zones(txns, json);
-    show_keys(txns, json);
     show_outcomes(txns, json);
+}
+
+/* ---- the keys ---- */
+
+/* Keys looked at in one go: a millisecond or two. */
+#define KEYS_STEP 2048
+
+/* host empty: the key has none. */
+static void show_key(const struct txns *txns, struct name key, struct name host,
+                     struct json *json)
+{
+    char text[NAME_TEXT_OCTETS], time[TIMESTAMP_TEXT_OCTETS];
+    const struct key_use *use = map_get(&txns->keys, key.octets, key.len);
+    json_object_open(json, NULL);
+    json_string(json, "name", name_to_text(key, text));
+    json_string(json, "host", host.octets != NULL ? name_to_text(host, text) : NULL);
+    json_string(json, "last_use",
+                use != NULL ? timestamp_format(use->last_us / TXN_SECOND_US, time)
+                            : NULL);
+    json_number(json, "requests", use != NULL ? (int64_t)use->count : 0);
+    json_object_close(json);
+}
+
+static void show_key_of_host(const struct txns *txns, struct key_walk *walk,
+                             struct json *json)
+{
+    const struct acl_host *host = walk->snapshot->source.hosts[walk->host];
+    const struct acl_key_line *line = walk->line != NULL ? walk->line : host->keys;
+    show_key(txns, line != NULL ? line->name : host->name, host->name, json);
+    walk->line = line != NULL ? line->next : NULL;
+    if (walk->line == NULL)
+        walk->host++;
+}
+
+/* First those of the hosts, in file order, then those without a host. False: there was
+ * none left. */
+static bool show_next_key(const struct txns *txns, struct key_walk *walk,
+                          struct json *json)
+{
+    if (walk->host < walk->snapshot->source.host_count) {
+        show_key_of_host(txns, walk, json);
+        return true;
+    }
+    const struct key *key = map_next(&walk->snapshot->keyring.by_name, &walk->hostless);
+    if (key != NULL && key->credential == NULL)
+        show_key(txns, key->name, (struct name){NULL, 0}, json);
+    return key != NULL;
+}
+
+bool txns_status_keys(const struct txns *txns, struct key_walk *walk, struct json *json)
+{
+    if (walk->snapshot == NULL)
+        walk->snapshot = snapshot_hold(txns->snapshot);
+    for (unsigned i = 0; i < KEYS_STEP; i++) {
+        if (!show_next_key(txns, walk, json)) {
+            key_walk_end(walk);
+            return false;
+        }
+        if (json->writer->len > json->writer->capacity / 2)
+            break;
+    }
+    return true;
+}
+
+void key_walk_end(struct key_walk *walk)
+{
+    if (walk->snapshot != NULL)
+        snapshot_release(&walk->snapshot);
 }

@@ -160,4 +160,20 @@ bool txns_is_idle(const struct txns *txns) NONNULL;
 void txns_status(const struct txns *txns, struct json *json,
                  struct txn_now now) NONNULL;
 
+/* A walk over all keys of a policy, which stays the one that it began with. */
+struct key_walk {
+    struct snapshot *snapshot; /* a reference; NULL: not begun, or ended */
+    size_t host;
+    const struct acl_key_line *line; /* the next of that host; NULL: its first */
+    size_t hostless;                 /* of map_next over the keyring */
+};
+
+/* `tsigate status`: elements of an open JSON array, of each key its host and last use.
+ * Returns when the writer is half full or it took long enough for one turn of the
+ * loop; false: those were all. */
+bool txns_status_keys(const struct txns *txns, struct key_walk *walk,
+                      struct json *json) MUST_CHECK NONNULL;
+/* For one that is given up. An ended one is fine. */
+void key_walk_end(struct key_walk *walk) NONNULL;
+
 #endif

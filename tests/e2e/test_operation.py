@@ -358,10 +358,11 @@ def test_status(running):
 
 
 def test_status_of_many_keys(fresh_lab):
-    """Each key that was used has its last use told, however many there are."""
+    """Each host's keys are told with their last use, however many there are."""
     names = [f"{number}.{'x' * 60}.{'y' * 60}.{STATIC}" for number in range(1600)]
     keys = {name: wire.Key(name) for name in names}
     acl = "".join(f"grant {name} acme {name}\n" for name in names)
+    acl += f"host idle.{STATIC}\nkey idle\nacme idle.{STATIC}\n"
     fresh_lab.start_primary()
     gateway = fresh_lab.start_gateway(acl=acl, keys=keys)
     with wire.Tcp(gateway.port) as connection:
@@ -371,7 +372,11 @@ def test_status_of_many_keys(fresh_lab):
     done = gateway.tool("status", "--json")
     assert done.returncode == 0, done.stderr
     status = json.loads(done.stdout)
-    assert {key["name"] for key in status["keys"]} == set(names)
+    told = {key["name"]: (key["host"], key["requests"]) for key in status["keys"]}
+    assert told == {**{name: (name, 1) for name in names}, "idle": (f"idle.{STATIC}", 0)}
+    assert status["keys"][-1]["last_use"] is None
+    done = gateway.tool("status", "--host", names[7])
+    assert done.returncode == 0 and names[7] in done.stdout.splitlines()[-1]
     assert status["outcomes"]["permitted"] > len(names)
 
 

@@ -353,6 +353,61 @@ static void test_end_in_the_middle(void **state)
     stage_restart(&stage);
 }
 
+/* ---- the keys of a status ---- */
+
+static const char *key_text(const char *name, const char *host, bool is_used)
+{
+    static char text[256];
+
+    snprintf(text, sizeof(text), "{\"name\":\"%s\",\"host\":%s%s%s,%s", name,
+             host != NULL ? "\"" : "", host != NULL ? host : "null",
+             host != NULL ? "\"" : "",
+             is_used ? "\"last_use\":\"" : "\"last_use\":null,\"requests\":0}");
+    return text;
+}
+
+static void test_keys_of_a_status(void **state)
+{
+    char text[1024];
+    uint8_t octets[256];
+    struct writer w = writer_of(octets, sizeof(octets));
+    struct json json = json_of(&w);
+    struct key_walk walk = {NULL};
+    size_t len = 0;
+    bool is_more = true;
+
+    (void)state;
+    expect_reply(add_token(&stage, 1), RCODE_NOERROR, "");
+    for (unsigned turns = 0; is_more; turns++) {
+        is_more = txns_status_keys(stage.txns, &walk, &json);
+        assert_false(w.failed);
+        assert_true(len + w.len < sizeof(text) && turns < 10);
+        memcpy(text + len, octets, w.len);
+        len += w.len;
+        writer_rewind(&w, 0);
+        if (turns == 0) /* the walk goes on as it began */
+            stage_reload(&stage, "grant " MX2 " acme " MX2 "\n", NULL);
+    }
+    text[len] = '\0';
+    const char *at = text;
+    const struct {
+        const char *name, *host;
+        bool is_used;
+    } keys[] = {{MX1, MX1, true},
+                {MX2, MX2, false},
+                {FAR, FAR, false},
+                {"orphan", NULL, false}};
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        at = strstr(at, key_text(keys[i].name, keys[i].host, keys[i].is_used));
+        assert_non_null(at);
+    }
+    assert_null(strstr(text, "gateway"));
+    assert_null(walk.snapshot);
+    key_walk_end(&walk);
+    assert_false(txns_status_keys(stage.txns, &walk, &json) && w.failed);
+    key_walk_end(&walk);
+}
+
 #define CASE(test)  cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define SMALL(test) cmocka_unit_test_setup_teardown(test, setup_small, teardown)
 
@@ -374,6 +429,7 @@ int main(void)
         CASE(test_reload_during_lookup),
         CASE(test_many_reloads),
         CASE(test_drain),
+        CASE(test_keys_of_a_status),
         CASE(test_end_in_the_middle),
     };
 

@@ -688,6 +688,8 @@ STATUS = {"ok": True, "generation": 3, "config_stale": True,
                        {"link": "query", "server": None, "last_error": "connection refused"}],
           "keys": [{"name": "k1", "host": "h1", "last_use": "2026-11-25T00:00:01Z",
                     "requests": 4},
+                   {"name": "k3", "host": "h1", "last_use": None, "requests": 0},
+                   {"name": "h2", "host": "h2", "last_use": None, "requests": 0},
                    {"name": "k2", "host": None, "last_use": "2026-11-25T00:00:02Z",
                     "requests": 5}],
           "version": "0.1.0", "pid": 7, "uptime_s": 10920, "config": "/etc/tsigate.conf",
@@ -713,9 +715,11 @@ ZONE                                     KIND     SERVED  WAITING
 a                                        static   yes     0
 b                                        dynamic  NO      2
 
-KEY                                      HOST                             LAST USE             REQUESTS
-k2                                       -                                2026-11-25T00:00:02Z 5
-k1                                       h1                               2026-11-25T00:00:01Z 4
+HOST                             KEY                                      LAST USE             REQUESTS
+-                                k2                                       2026-11-25T00:00:02Z 5
+h1                               k1                                       2026-11-25T00:00:01Z 4
+h1                               k3                                       -                    0
+h2                               h2                                       -                    0
 
 OUTCOME                      REQUESTS
 permitted                    8
@@ -741,12 +745,13 @@ zones
 """
 
 
-def status(site, *options):
+def status(site, *options, code=0):
     (site.folder / "control.sock").unlink(missing_ok=True)
     daemon = Daemon(site.folder / "control.sock", json.dumps(STATUS).encode() + b"\n")
     done = site.run("status", *options)
-    assert (done.returncode, done.stderr, daemon.asked) == (0, "", b"status\n")
-    return done.stdout
+    assert (done.returncode, daemon.asked) == (code, b"status\n")
+    assert (done.stderr == "") == (code == 0)
+    return done.stdout + done.stderr
 
 
 def test_status(site):
@@ -766,10 +771,21 @@ def test_status_lists_the_keys_that_were_used_last(site):
         lines = status(site).splitlines()
     finally:
         STATUS["keys"] = keys
-    at = next(n for n, line in enumerate(lines) if line.startswith("KEY"))
-    assert [line.split()[0] for line in lines[at + 1:at + 22]] == [
-        *(f"k{n}" for n in range(39, 19, -1)), "..."]
-    assert "20 keys used before" in lines[at + 21]
+    at = next(n for n, line in enumerate(lines) if line.startswith("HOST"))
+    assert [line.split()[1] for line in lines[at + 1:at + 21]] == [
+        f"k{n}" for n in range(39, 19, -1)]
+    assert lines[at + 21].startswith("... and 20 more keys: --host HOST")
+
+
+def test_status_of_one_host(site):
+    lines = status(site, "--host", "H1.").splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("HOST"))
+    assert lines[at - 2].startswith("! primary: ")
+    assert [line.split() for line in lines[at + 1:]] == [
+        ["h1", "k1", "2026-11-25T00:00:01Z", "4"], ["h1", "k3", "-", "0"]]
+    assert "no host h" in status(site, "--host", "h", code=1)
+    for option in ("--json", "--verbose"):
+        assert site.run("status", "--host", "h1", option).returncode == 2
 
 
 def test_reload(site):

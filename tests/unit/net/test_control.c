@@ -19,10 +19,20 @@ static struct settings_limits limits;
 static struct control *control;
 static uint64_t reloads; /* asked for */
 
-static void write_status(void *arg, struct writer *w)
+static void write_status(void *arg, struct json *json)
 {
     (void)arg;
-    writer_string(w, "{\"ok\":true}");
+    json_bool(json, "ok", true);
+}
+
+static unsigned parts; /* of the keys still to come */
+
+static bool write_keys(void *arg, struct key_walk *walk, struct json *json)
+{
+    (void)arg;
+    (void)walk;
+    json_number(json, NULL, parts);
+    return --parts > 0;
 }
 
 static uint64_t want_reload(void *arg)
@@ -37,7 +47,8 @@ static void rotate(void *arg, struct writer *w)
     writer_string(w, "{\"ok\":true,\"carried\":7}");
 }
 
-static const struct control_ports ports = {NULL, write_status, want_reload, rotate};
+static const struct control_ports ports = {NULL, write_status, write_keys, want_reload,
+                                           rotate};
 
 static void turn(void)
 {
@@ -80,6 +91,7 @@ static int start(void **state)
     (void)state;
     limits.control_connections = 2;
     reloads = 0;
+    parts = 1;
     control = control_new(&limits, &ports);
     if (control == NULL || uv_loop_init(&loop) != 0)
         return -1;
@@ -99,6 +111,8 @@ static int end(void **state)
 static const char unknown[] = "{\"ok\":false,\"errors\":[\"unknown request: say "
                               "status, reload, tail or rotate\"]}\n";
 
+#define STATUS "{\"ok\":true,\"keys\":[1]}\n"
+
 static void test_requests(void **state)
 {
     static const struct {
@@ -107,8 +121,8 @@ static void test_requests(void **state)
         size_t len;
         const char *answer;
     } cases[] = {
-        {"status", "status\n", 7, "{\"ok\":true}\n"},
-        {"only the first line counts", "status\nreload\n", 14, "{\"ok\":true}\n"},
+        {"status", "status\n", 7, STATUS},
+        {"only the first line counts", "status\nreload\n", 14, STATUS},
         {"rotate", "rotate\n", 7, "{\"ok\":true,\"carried\":7}\n"},
         {"half a line", "status", 6, NULL},
         {"another word", "stop\n", 5, unknown},
@@ -122,6 +136,7 @@ static void test_requests(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         int fd = visit();
+        parts = 1;
         say(fd, cases[i].octets, cases[i].len);
         const char *answer = hear(fd);
         if (cases[i].answer == NULL)
@@ -133,6 +148,25 @@ static void test_requests(void **state)
         turn();
     }
     assert_int_equal(reloads, 0);
+}
+
+static void test_a_status_comes_in_parts(void **state)
+{
+    int fd = visit(), gone = visit();
+
+    (void)state;
+    parts = 3;
+    say(fd, "status\n", 7);
+    assert_string_equal(hear(fd), "{\"ok\":true,\"keys\":[3,2,1]}\n");
+    parts = 1000000;
+    (void)send(gone, "status\n", 7, MSG_NOSIGNAL);
+    turn();
+    (void)close(gone);
+    turn();
+    unsigned left = parts;
+    turn();
+    assert_true(left > 0 && parts == left);
+    (void)close(fd);
 }
 
 static void test_reload_is_answered_when_it_is_over(void **state)
@@ -173,7 +207,7 @@ static void test_limit(void **state)
     (void)state;
     assert_non_null(strstr(hear(fds[2]), "limits.control_connections"));
     say(fds[0], "status\n", 7);
-    assert_string_equal(hear(fds[0]), "{\"ok\":true}\n");
+    assert_string_equal(hear(fds[0]), STATUS);
     for (size_t i = 0; i < COUNT_OF(fds); i++)
         (void)close(fds[i]);
 }
@@ -229,7 +263,7 @@ static void test_tails_leave_a_place(void **state)
     turn();
     second = visit();
     say(second, "status\n", 7);
-    assert_string_equal(hear(second), "{\"ok\":true}\n");
+    assert_string_equal(hear(second), STATUS);
     (void)close(second);
     (void)close(first);
     turn();
@@ -312,7 +346,7 @@ static void test_a_living_one_stays(void **state)
     control_free(&other);
     int fd = visit();
     say(fd, "status\n", 7);
-    assert_string_equal(hear(fd), "{\"ok\":true}\n");
+    assert_string_equal(hear(fd), STATUS);
     (void)close(fd);
 }
 
@@ -367,6 +401,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_requests),
+        TEST(test_a_status_comes_in_parts),
         TEST(test_reload_is_answered_when_it_is_over),
         TEST(test_who_left_needs_no_answer),
         TEST(test_limit),
