@@ -161,17 +161,22 @@ NAMED_COMMON = """
 controls {{ }};
 options {{
     directory "{folder}";
-    listen-on port {port} {{ 127.0.0.1; }};
-    listen-on-v6 {{ none; }};
+    listen-on port {port} {{ {ipv4}; }};
+    listen-on-v6 port {port} {{ {ipv6}; }};
     pid-file "{folder}/named.pid";
     session-keyfile "{folder}/session.key";
     managed-keys-directory "{folder}";
     lock-file none;
-    dnssec-validation no;
     notify explicit;
     {options}
 }};
 """
+
+
+def named_conf(folder, port, options, ipv4="127.0.0.1", ipv6="none"):
+    return NAMED_COMMON.format(folder=folder, port=port, options=options, ipv4=ipv4,
+                               ipv6=ipv6)
+
 
 # `_kage` is no host name, so the name server's is in the static zone for all of them.
 ZONE_HEAD = f"""$TTL 60
@@ -233,8 +238,8 @@ class Primary(Named):
             SIGNED: f"update-policy {{ grant {name} zonesub CDNSKEY CDS CSYNC DNSKEY NS; "
                     "}; dnssec-policy default; inline-signing no;",
         }
-        config = NAMED_COMMON.format(
-            folder=folder, port=port, options="recursion no; allow-transfer { any; };")
+        config = named_conf(folder, port, "recursion no; dnssec-validation no; "
+                            "allow-transfer { any; };")
         config += "".join(key.text for key in [gateway_key, *keys])
         for zone, statements in zones.items():
             text = static_zone() if zone == STATIC else ZONE_HEAD
@@ -299,11 +304,11 @@ class Resolver(Named):
 
     def __init__(self, folder, primary):
         port = free_port()
-        config = NAMED_COMMON.format(
-            folder=folder, port=port,
-            options="recursion yes; empty-zones-enable no; max-cache-ttl 0; max-ncache-ttl 0; "
-                    "max-cache-size 16m; synth-from-dnssec no; qname-minimization off; "
-                    "allow-query { 127.0.0.1; };")
+        config = named_conf(
+            folder, port,
+            "recursion yes; empty-zones-enable no; max-cache-ttl 0; max-ncache-ttl 0; "
+            "max-cache-size 16m; synth-from-dnssec no; qname-minimization off; "
+            "dnssec-validation no; allow-query { 127.0.0.1; };")
         config += (f'zone "{STATIC}" {{ type forward; forward only; '
                    f"forwarders {{ 127.0.0.1 port {primary.port}; }}; }};\n")
         super().__init__(folder, "resolver", config, port)
