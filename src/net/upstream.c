@@ -60,7 +60,7 @@ struct upstream {
 struct outgoing {
     uv_write_t request;
     struct connection *connection;
-    uint8_t octets[]; /* with the length field */
+    uint8_t octets[];
 };
 
 struct upstream *upstream_new(struct random_pool *random)
@@ -352,10 +352,39 @@ static void on_written(uv_write_t *request, int status)
         connection_close(connection, uv_strerror(status));
 }
 
+/* Keeps what the socket does not take now. */
+static enum result queue_rest(struct connection *connection, const uv_buf_t parts[2],
+                              size_t written)
+{
+    size_t rest = parts[0].len + parts[1].len - written;
+    size_t head = written < parts[0].len ? parts[0].len - written : 0;
+    struct outgoing *outgoing = malloc(sizeof(*outgoing) + rest);
+
+    if (outgoing == NULL)
+        return RES_EMEM;
+    outgoing->request.data = outgoing;
+    outgoing->connection = connection;
+    memcpy(outgoing->octets, parts[0].base + parts[0].len - head, head);
+    memcpy(outgoing->octets + head, parts[1].base + parts[1].len - (rest - head),
+           rest - head);
+    uv_buf_t buf = uv_buf_init((char *)outgoing->octets, (unsigned)rest);
+    if (uv_write(&outgoing->request, (uv_stream_t *)&connection->handle, &buf, 1,
+                 on_written) == 0)
+        return RES_OK;
+    free(outgoing);
+    return RES_EIO;
+}
+
+/* At once, as far as the socket takes it, which is nearly always the whole. A piece of
+ * a message is never executed, so one that cannot be completed was not sent. */
 enum result upstream_send(struct upstream *upstream, enum txn_link link,
                           const uint8_t *octets, size_t len)
 {
     struct connection *connection = upstream->links[link].connection;
+    uint8_t length[2] = {(uint8_t)(len >> 8), (uint8_t)len};
+    /* uv_buf_t is for reading, too: nothing writes to the octets. */
+    const uv_buf_t parts[2] = {uv_buf_init((char *)length, sizeof(length)),
+                               uv_buf_init((char *)octets, (unsigned)len)};
 
     if (connection == NULL || !connection->is_up || connection->is_closing ||
         len > LIMIT_MESSAGE_OCTETS)
@@ -363,17 +392,16 @@ enum result upstream_send(struct upstream *upstream, enum txn_link link,
     uv_stream_t *stream = (uv_stream_t *)&connection->handle;
     if (uv_stream_get_write_queue_size(stream) > QUEUE_OCTETS)
         return RES_EIO;
-    struct outgoing *outgoing = malloc(sizeof(*outgoing) + 2 + len);
-    if (outgoing == NULL)
+    int written = uv_try_write(stream, parts, 2);
+    if (written == UV_EAGAIN)
+        written = 0; /* full, or others wait already */
+    if (written < 0) {
+        connection_close(connection, uv_strerror(written));
         return RES_EIO;
-    outgoing->request.data = outgoing;
-    outgoing->connection = connection;
-    outgoing->octets[0] = (uint8_t)(len >> 8);
-    outgoing->octets[1] = (uint8_t)len;
-    memcpy(outgoing->octets + 2, octets, len);
-    uv_buf_t buf = uv_buf_init((char *)outgoing->octets, (unsigned)len + 2);
-    if (uv_write(&outgoing->request, stream, &buf, 1, on_written) != 0) {
-        free(outgoing);
+    }
+    if ((size_t)written < sizeof(length) + len &&
+        queue_rest(connection, parts, (size_t)written) != RES_OK) {
+        connection_close(connection, "no memory");
         return RES_EIO;
     }
     connection->has_sent = true;

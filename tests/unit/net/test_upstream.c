@@ -209,6 +209,74 @@ static void test_there_and_back(void **state)
     close_all(&primary, fds);
 }
 
+/* Reads what is there, up to len octets in all, while the loop writes what waits. */
+static size_t drain(int fd, uint8_t *octets, size_t len)
+{
+    size_t have = 0;
+
+    for (int tries = 0; tries < 600 && have < len; tries++) {
+        ssize_t n = recv(fd, octets + have, len - have, 0);
+        if (n > 0)
+            have += (size_t)n;
+        else
+            turn_for(5);
+    }
+    return have;
+}
+
+/* What the socket does not take at once follows whole and in order; only a queue that
+ * grows for ever is refused. */
+static void test_full_socket(void **state)
+{
+    static uint8_t message[60000], octets[2 + sizeof(message)];
+    struct primary primary = primary_listen();
+    int fds[2];
+    size_t sent = 0;
+
+    (void)state;
+    start_with(&primary, 1);
+    start_links();
+    assert_true(becomes("CU"));
+    accept_both(&primary, fds);
+    int fd = expect_message(fds, (const uint8_t *)"which one?", 10);
+    for (message[0] = 0; sent < 2000; message[0] = (uint8_t)++sent)
+        if (upstream_send(upstream, LINK_UPDATE, message, sizeof(message)) != RES_OK)
+            break;
+    assert_in_range(sent, 60, 1999); /* 4 MiB wait, and what the sockets hold */
+    assert_string_equal(core.told, "CU");
+    for (size_t i = 0; i < sent; i++) {
+        assert_int_equal(drain(fd, octets, sizeof(octets)), sizeof(octets));
+        assert_int_equal(octets[0] << 8 | octets[1], sizeof(message));
+        assert_int_equal(octets[2], (uint8_t)i);
+    }
+    assert_int_equal(upstream_send(upstream, LINK_UPDATE, message, 20), RES_OK);
+    close_all(&primary, fds);
+}
+
+/* A connection that is known to be broken has taken nothing. */
+static void test_broken_socket(void **state)
+{
+    static const uint8_t message[20];
+    struct primary primary = primary_listen();
+    struct linger hard = {.l_onoff = 1};
+    int fds[2];
+
+    (void)state;
+    start_with(&primary, 1);
+    start_links();
+    assert_true(becomes("CU"));
+    accept_both(&primary, fds);
+    int fd = expect_message(fds, message, sizeof(message));
+    (void)close(fd == fds[0] ? fds[1] : fds[0]);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+    (void)close(fd);
+    assert_int_equal(upstream_send(upstream, LINK_UPDATE, message, 20), RES_EIO);
+    assert_string_equal(core.told, "CU");
+    turn_for(300);
+    assert_true(strlen(core.told) > 2);
+    (void)close(primary.fd);
+}
+
 /* F-6: down once, however often it tries; and up by itself. */
 static void test_down_and_up_again(void **state)
 {
@@ -341,6 +409,7 @@ int main(void)
         TEST(test_servers_in_order),      TEST(test_used_link_comes_back_at_once),
         TEST(test_unused_link_backs_off), TEST(test_closing_from_within),
         TEST(test_other_servers),         TEST(test_impossible_frame),
+        TEST(test_full_socket),           TEST(test_broken_socket),
     };
 
     (void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
