@@ -28,6 +28,7 @@ struct txn_entry {
     uint8_t reason;       /* enum reason, done */
     uint8_t rcode;        /* enum rcode, done */
     uint8_t is_used;
+    uint32_t next_spare; /* of one that is not used */
 };
 
 struct txn_table;
@@ -54,9 +55,9 @@ enum result txn_table_insert(struct txn_table *table, const struct tsig_mac *ful
     NONNULL_AT(1, 2, 3);
 /* The upstream never received it: a retry may run. */
 void txn_table_remove(struct txn_table *table, const struct tsig_mac *full_mac) NONNULL;
-/* Looks at some slots (bounded work, a moving hand) and drops what both clocks have
+/* Looks at some entries (bounded work, a moving hand) and drops what both clocks have
  * passed and is not in progress. Inserting does a little of it by itself. */
-void txn_table_expire(struct txn_table *table, size_t slots, int64_t now_real_s,
+void txn_table_expire(struct txn_table *table, size_t entries, int64_t now_real_s,
                       int64_t now_mono_s) NONNULL;
 /* Walks all entries in no order: start with *cursor 0; NULL at the end. */
 const struct txn_entry *txn_table_next(const struct txn_table *table,

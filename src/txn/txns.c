@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define TXN_SUPPRESSED_US (60 * (int64_t)TXN_SECOND_US)
-/* Slots of the table looked at on each tick. */
-#define TXN_EXPIRE_SLOTS 4096
+/* Entries of the table looked at on each tick. */
+#define TXN_EXPIRE_ENTRIES 4096
 
 /* ---- the whole ---- */
 
@@ -215,7 +215,7 @@ void txn_on_time(struct txns *txns, struct txn_now now)
     exchange_on_time(txns, now);
     soa_on_time(txns, now);
     principals_on_time(txns);
-    txn_table_expire(txns->table, TXN_EXPIRE_SLOTS, txns_forget_by_s(txns, now),
+    txn_table_expire(txns->table, TXN_EXPIRE_ENTRIES, txns_forget_by_s(txns, now),
                      now.mono_us / TXN_SECOND_US);
     if (txns->suppressed_us <= now.mono_us) {
         journal_write_suppressed(txns, now);

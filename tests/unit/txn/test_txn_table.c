@@ -24,7 +24,7 @@ static struct tsig_mac mac_of(uint8_t home, uint32_t n)
 {
     struct tsig_mac mac = {.len = 32};
 
-    mac.octets[7] = home; /* the hash is read in the machine's order */
+    mac.octets[3] = home; /* the hash is read in the machine's order */
     mac.octets[0] = home;
     memcpy(mac.octets + 8, &n, sizeof(n));
     return mac;
