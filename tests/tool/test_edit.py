@@ -419,6 +419,37 @@ def test_grant_into_the_block(desk):
         "_acme-challenge.a.example.org", "_acme-challenge.b.example.org"]
 
 
+SHARED = """\
+host a.example.org
+    acme shared.example.org
+host b.example.org
+    acme shared.example.org
+"""
+
+
+def test_warnings_that_only_move_are_not_new(tmp_path):
+    desk = Desk(tmp_path, ACL + SHARED)
+    told = desk.run("check", "--without-keys")
+    assert "shared-delete" in told.stdout + told.stderr
+    done = desk.do("edit", desk.acl, "--yes", "--no-reload",
+                   editor=desk.editor('sed -i "1i # a\\n# b" "$1"'))
+    assert (done.returncode, done.stderr) == (0, "")
+    done = desk.do("edit", desk.acl, "--yes", "--no-reload",
+                   editor=desk.editor('printf "host c.example.org\\n'
+                                      'acme shared.example.org\\n" >> "$1"'))
+    assert done.returncode == 0
+    told = [line for line in done.stderr.splitlines() if "shared-delete" in line]
+    assert told and all("c.example.org" in line for line in told)
+
+
+def test_the_same_warning_once_more_is_new(tmp_path):
+    twice = "grant a.example.org acme x.example.org\n" * 2
+    desk = Desk(tmp_path, ACL + twice)
+    done = desk.do("edit", desk.acl, "--yes", "--no-reload",
+                   editor=desk.editor(f'printf "{twice[:len(twice) // 2 - 1]}\\n" >> "$1"'))
+    assert done.returncode == 0 and done.stderr.count("grant-twice") == 1
+
+
 def test_grant_asks(desk):
     done, text = change(desk, "grant", "mx1.example.org", "acme", "a.example.org",
                         answers="n\n")
