@@ -225,6 +225,61 @@ def test_certbot_has_upper_case(site):
     assert "dns_rfc2136_algorithm = HMAC-SHA512\n" in copy.read_text()
 
 
+# What Kubernetes and cert-manager's definition (acme.cert-manager.io/v1) know of the fields
+# that we use; a field that they do not know is dropped there without a word. A type, a set
+# of values, or the fields of an object, those with ! required.
+REFERENCE = {"name!": str, "key": str}
+SECRET_FIELDS = {
+    "apiVersion!": {"v1"}, "kind!": {"Secret"}, "metadata!": {"name!": str, "namespace": str},
+    "type": str, "stringData": dict, "data": dict}
+ISSUER_FIELDS = {
+    "apiVersion!": {"cert-manager.io/v1"}, "kind!": {"Issuer", "ClusterIssuer"},
+    "metadata!": {"name!": str, "namespace": str},
+    "spec!": {"acme": {
+        "server!": str, "email": str, "privateKeySecretRef!": REFERENCE,
+        "solvers": [{"selector": dict, "dns01": {
+            "cnameStrategy": {"None", "Follow"},
+            "rfc2136": {
+                "nameserver!": str, "protocol": {"TCP", "UDP"}, "tsigKeyName": str,
+                "tsigAlgorithm": {"HMACMD5", "HMACSHA1", "HMACSHA256", "HMACSHA512"},
+                "tsigSecretSecretRef": REFERENCE}}}]}}}
+
+
+def unfit(fields, value, path=""):
+    """What a definition would not take, or would drop."""
+    if isinstance(fields, set):
+        return [] if value in fields else [f"{path}: {value}"]
+    if isinstance(fields, list):
+        return [wrong for i, one in enumerate(value)
+                for wrong in unfit(fields[0], one, f"{path}/{i}")]
+    if not isinstance(fields, dict):
+        return [] if isinstance(value, fields) else [f"{path}: {value!r}"]
+    known = {name.rstrip("!"): inner for name, inner in fields.items()}
+    wrong = [f"{path}/{name[:-1]}: missing" for name in fields
+             if name[-1] == "!" and name[:-1] not in value]
+    for name, inner in value.items():
+        wrong += (unfit(known[name], inner, f"{path}/{name}") if name in known
+                  else [f"{path}/{name}: unknown"])
+    return wrong
+
+
+@pytest.mark.parametrize("algorithm", ["hmac-sha256", "hmac-sha512"])
+def test_cert_manager_takes_it(site, algorithm):
+    yaml = pytest.importorskip("yaml")
+    out = site.run("key", "new", NEW, "--for", "cert-manager", "--client-file",
+                   site.folder / "client", "--algorithm", algorithm).stdout
+    secret = yaml.safe_load((site.folder / "client").read_text())
+    issuer = yaml.safe_load(out.split("<<'END'\n")[1].split("END\n")[0])
+    assert not unfit(SECRET_FIELDS, secret) and not unfit(ISSUER_FIELDS, issuer)
+    solver = issuer["spec"]["acme"]["solvers"][0]["dns01"]["rfc2136"]
+    solver["server"] = solver.pop("nameserver")
+    del solver["tsigSecretSecretRef"]["name"]
+    where = "/spec/acme/solvers/0/dns01/rfc2136"
+    assert unfit(ISSUER_FIELDS, issuer) == [
+        f"{where}/nameserver: missing", f"{where}/tsigSecretSecretRef/name: missing",
+        f"{where}/server: unknown"]
+
+
 def test_cert_manager_speaks_yaml(site):
     yaml = pytest.importorskip("yaml")
     copy = site.folder / "client"
