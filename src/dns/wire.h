@@ -25,6 +25,7 @@ enum {
     FLAG_AA = 0x0400,
     FLAG_TC = 0x0200,
     FLAG_RD = 0x0100,
+    FLAG_AD = 0x0020, /* RFC 6840 5.7: asks for AD, and says it */
 };
 
 /* Where the opcode stands among the flags. */

@@ -15,8 +15,6 @@
 #define ADDRESSES_MAX 16
 /* certbot renews 30 days before the end: with a week left nobody does. */
 #define WARN_HOURS 168
-/* RFC 6840 5.7: a question with AD asks for AD. */
-#define FLAG_AD 0x0020
 
 enum found { FOUND_GOOD = 0, FOUND_WARNING, FOUND_FAILURE, FOUND_UNKNOWN };
 
@@ -188,7 +186,18 @@ static bool ask_authorities(struct check *check, struct name owner)
 }
 
 /* Where a resolver was named it is held to validate: an answer without AD then means a
- * zone that is not signed, whose TLSA nobody believes (RFC 7671 9). */
+ * zone that is not signed, whose TLSA nobody believes (RFC 7671 9). Nor does anybody
+ * look for TLSA at a host that an MX or SRV like that names (RFC 7672 2.2.1, RFC 7673
+ * 3.1). */
+static void judge_pointer(struct check *check)
+{
+    const struct target *target = check->target;
+    if (check->resolver != NULL && target->pointer != NULL && !target->is_authenticated)
+        find(check, FOUND_FAILURE,
+             "not authenticated: that %s leads to this host (the resolver gives no AD)",
+             target->pointer);
+}
+
 static void ask_validator(struct check *check, struct name owner)
 {
     struct wire_msg msg;
@@ -314,6 +323,7 @@ static void check_target(struct check *check, const struct target *target)
     check->has_hours = false;
     check->rrset.count = 0;
     memset(check->matches, 0, sizeof check->matches);
+    judge_pointer(check);
     if (service_owner(&target->service, target->name, &owner) != RES_OK)
         find(check, FOUND_FAILURE, "the name is too long for a TLSA below it");
     else if (authority_find(&check->authority, name_of(&owner)) != TOOL_DONE)

@@ -16,16 +16,11 @@ int targets_open(struct tool *tool, struct targets *out)
     return out->array != NULL ? TOOL_DONE : tool_fail(TOOL_OUTSIDE, "out of memory");
 }
 
-static int add(struct targets *targets, struct name name, uint16_t port,
-               const struct starttls *starttls)
+static int add(struct targets *targets, const struct target *target)
 {
     if (targets->count == TARGETS_MAX)
         return tool_fail(TOOL_USAGE, "more than %d services", TARGETS_MAX);
-    targets->array[targets->count++] = (struct target){
-        .name = name,
-        .service = {.port = port, .protocol = "tcp"},
-        .starttls = starttls,
-    };
+    targets->array[targets->count++] = *target;
     return TOOL_DONE;
 }
 
@@ -75,8 +70,12 @@ static int add_word(struct targets *targets, const char *word,
     if (target_split(word, starttls, host, &port) != RES_OK)
         return tool_usage(targets->tool,
                           "\"%s\": expected HOST:PORT, HOST or _PORT._tcp.HOST", word);
-    struct name name = tool_name(targets->tool, host);
-    return name.octets != NULL ? add(targets, name, port, starttls) : TOOL_USAGE;
+    const struct target target = {
+        .name = tool_name(targets->tool, host),
+        .service = {.port = port, .protocol = "tcp"},
+        .starttls = starttls,
+    };
+    return target.name.octets != NULL ? add(targets, &target) : TOOL_USAGE;
 }
 
 int targets_add_word(struct targets *targets, const char *word)
@@ -145,6 +144,7 @@ struct pointing {
     uint16_t type;
     size_t name_at; /* of the host in the RDATA */
     const struct starttls *starttls;
+    const char *owner; /* the arena's text */
 };
 
 static int add_record(struct targets *targets, const struct wire_msg *msg,
@@ -157,27 +157,37 @@ static int add_record(struct targets *targets, const struct wire_msg *msg,
         wire_name(msg, &at, end, true, &host) != RES_OK)
         return tool_fail(TOOL_OUTSIDE, "the resolver gives a damaged record");
     const uint8_t *octets = msg->octets + rr->rdata_at;
-    uint16_t port = 25;
+    struct target target = {
+        .name = name_copy(&targets->tool->arena, name_of(&host)),
+        .service = {.port = 25, .protocol = "tcp"},
+        .starttls = pointing->starttls,
+        .pointer = pointing->owner,
+        .is_authenticated = (msg->header.flags & FLAG_AD) != 0,
+    };
     if (pointing->type == TYPE_SRV)
-        port = (uint16_t)(octets[4] << 8 | octets[5]);
-    struct name name = name_copy(&targets->tool->arena, name_of(&host));
-    if (name.octets == NULL)
+        target.service.port = (uint16_t)(octets[4] << 8 | octets[5]);
+    if (target.name.octets == NULL)
         return tool_fail(TOOL_OUTSIDE, "out of memory");
-    if (name_is_root(name)) /* RFC 7505, RFC 2782: there is no such service */
+    if (name_is_root(target.name)) /* RFC 7505, RFC 2782: there is no such service */
         return TOOL_DONE;
-    return add(targets, name, port, pointing->starttls);
+    return add(targets, &target);
 }
 
 static int add_pointed(struct targets *targets, struct authority *authority,
-                       struct name owner, const struct pointing *pointing)
+                       struct name owner, struct pointing *pointing)
 {
     const struct dns_client_key none = {.hmac = NULL};
-    const char *text = tool_name_text(targets->tool, owner);
+    const char *text =
+        arena_string(&targets->tool->arena, tool_name_text(targets->tool, owner));
     struct wire_msg msg;
     size_t count = targets->count;
+    if (text == NULL)
+        return tool_fail(TOOL_OUTSIDE, "out of memory");
+    pointing->owner = text;
     const char *wrong = dns_client_open(authority->client, &authority->resolver, none);
     if (wrong == NULL)
-        wrong = dns_client_ask(authority->client, owner, pointing->type, FLAG_RD, &msg);
+        wrong = dns_client_ask(authority->client, owner, pointing->type,
+                               FLAG_RD | FLAG_AD, &msg);
     dns_client_close(authority->client);
     if (wrong != NULL)
         return tool_fail(TOOL_OUTSIDE, "the resolver, asked for %s: %s", text, wrong);
@@ -198,7 +208,7 @@ static int add_pointed(struct targets *targets, struct authority *authority,
 int targets_add_mx(struct targets *targets, struct authority *authority,
                    const char *domain)
 {
-    const struct pointing mx = {TYPE_MX, 2, starttls_find("smtp")};
+    struct pointing mx = {TYPE_MX, 2, starttls_find("smtp"), NULL};
     struct name name = tool_name(targets->tool, domain);
     return name.octets != NULL ? add_pointed(targets, authority, name, &mx)
                                : TOOL_USAGE;
@@ -208,7 +218,7 @@ int targets_add_srv(struct targets *targets, struct authority *authority,
                     const char *owner)
 {
     char word[32];
-    struct pointing srv = {TYPE_SRV, 6, targets->starttls};
+    struct pointing srv = {TYPE_SRV, 6, targets->starttls, NULL};
     struct name name = tool_name(targets->tool, owner);
     size_t len = strcspn(owner, ".");
     if (name.octets == NULL)

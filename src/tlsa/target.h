@@ -15,6 +15,8 @@ struct target {
     struct name name; /* the arena's */
     struct service service;
     const struct starttls *starttls; /* NULL: TLS at once */
+    const char *pointer;             /* whose MX or SRV led here; NULL: a word did */
+    bool is_authenticated;           /* the pointer, by the resolver (AD) */
 };
 
 struct targets {

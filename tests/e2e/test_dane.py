@@ -101,10 +101,11 @@ class NameServer(Listener):
             query = dns.message.from_wire(stream.read(length))
         reply = dns.message.make_response(query)
         reply.flags |= dns.flags.AA
-        if self.zone.signed and query.flags & dns.flags.AD:
-            reply.flags |= dns.flags.AD
         question = query.question[0]
         name, type_ = question.name.to_text(), dns.rdatatype.to_text(question.rdtype)
+        if self.zone.signed and query.flags & dns.flags.AD and \
+                (name, type_) not in self.zone.insecure:
+            reply.flags |= dns.flags.AD
         while (name, "CNAME") in self.zone.table and type_ != "CNAME":
             target = self.zone.table[name, "CNAME"]
             reply.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", *target))
@@ -127,6 +128,7 @@ class World:
     def __init__(self):
         self.port = free_port()
         self.signed = True
+        self.insecure = set()  # of a signed zone's answers: (name, type)
         self.other = {}
         self.table = {
             (ZONE, "NS"): ["ns1.duck.example.", "ns2.duck.example."],
@@ -345,6 +347,21 @@ def test_mx(world):
     assert done.returncode == 1, done
     assert f"{HOST}:25 smtp: fails" in done.stdout
     assert f"no TLSA at _25._tcp.{HOST}" in done.stdout
+
+
+@pytest.mark.parametrize("option, type_, owner", [
+    ("--mx", "MX", ZONE), ("--srv", "SRV", f"_xmpp-server._tcp.{ZONE}")])
+def test_pointer_that_is_not_authenticated(world, certificates, option, type_, owner):
+    """Nobody looks for TLSA at a host that an unsigned zone names (RFC 7672 2.2.1)."""
+    port = world.serve(certificates / "good.pem", tlsa(certificates / "good.pem"),
+                       dialogue=DIALOGUES["xmpp-server"])
+    world.table[owner, "MX"] = [f"10 {HOST}"]
+    world.table[owner, "SRV"] = [f"0 0 {port} {HOST}"]
+    said = f"not authenticated: that {owner} leads to this host"
+    assert said not in world.run(option, owner).stdout
+    world.insecure.add((owner, type_))
+    done = world.run(option, owner)
+    assert done.returncode == 1 and said in done.stdout, done
 
 
 def test_table(world, certificates, tmp_path):
