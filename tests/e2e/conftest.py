@@ -3,6 +3,7 @@ checked; a test that breaks things takes `fresh_lab`."""
 import pytest
 
 import lab as laboratory
+from dane_lab import DaneLab
 
 
 def _open_labs(config):
@@ -63,6 +64,16 @@ def primary(lab):
 def fresh_lab(tmp_path, request):
     """A laboratory of one test's own, with nothing started yet."""
     own = laboratory.Lab(tmp_path)
+    _open_labs(request.config).append(own)
+    yield own
+    _open_labs(request.config).remove(own)
+    own.stop()
+
+
+@pytest.fixture(scope="module")
+def dane_lab(tmp_path_factory, request):
+    """Signed zones, and what else dane_lab.py has; nothing started yet."""
+    own = DaneLab(tmp_path_factory.mktemp("dane"))
     _open_labs(request.config).append(own)
     yield own
     _open_labs(request.config).remove(own)

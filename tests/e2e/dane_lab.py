@@ -4,9 +4,11 @@ validates, and Postfix and Dovecot with their certificates.
 The two name servers listen on one port, at 127.0.0.1 and at ::1 (named takes no address
 that no interface has), so that a resolver finds the way to them as it does in the world. TSIGATE_PROGRAMS names the
 folder where scripts/private-program unpacked postfix and dovecot; installed ones will do.
-Postfix wants root (its master does): without it, and without the program, a test that
-needs it is skipped and says so.
+Postfix wants root (its master does), Dovecot a mount namespace in which it lies where it
+was built to lie: without them, and without the program, a test is skipped and says so.
 """
+import contextlib
+import hashlib
 import os
 import pathlib
 import pwd
@@ -15,14 +17,16 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 
 import dns.flags
+import dns.opcode
 import dns.query
 import pytest
 
 import wire
-from lab import SHADOW, STATIC, Lab, Named, Primary, Program, accepts, free_port, \
-    named_conf
+from lab import BUILD, SHADOW, STATIC, Lab, Named, Primary, Program, accepts, \
+    free_port, named_conf
 from prober import Prober, ask_tlsa
 
 PROGRAMS = pathlib.Path(os.environ.get("TSIGATE_PROGRAMS", "/nonexistent"))
@@ -89,7 +93,7 @@ def static_zone(ports, shadow_ds):
 class SignedPrimary(Primary):
     """Signs the static zone, whose file it does not touch, and the shadow."""
 
-    def __init__(self, folder, gateway_key, port, service_ports):
+    def __init__(self, folder, gateway_key, port, service_ports, notify_port):
         folder.mkdir(parents=True)
         (folder / "policy.conf").write_text(POLICY)
         self.gateway_key = gateway_key
@@ -98,7 +102,7 @@ class SignedPrimary(Primary):
         (folder / f"{STATIC}.zone").write_text(static_zone(service_ports, shadow_ds))
         (folder / f"{SHADOW}.zone").write_text(zone_head())
         config = named_conf(folder, port, "recursion no; dnssec-validation no; "
-                            f"allow-transfer {{ any; }}; also-notify {{ {SECONDARY} port {port}; }}; notify-delay 0;")
+                            f"allow-transfer {{ any; }}; also-notify {{ {PRIMARY} port {notify_port}; }}; notify-delay 0;")
         config += POLICY + gateway_key.text
         statements = {
             STATIC: "inline-signing yes;",
@@ -124,7 +128,14 @@ class SignedPrimary(Primary):
 
 
 class Secondary(Named):
+    """Told of changes through `notify_port`, unless it is to lag behind: it answers then,
+    and what it answers is old."""
+
     def __init__(self, folder, port):
+        self.is_lagging = False
+        self.told = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.told.bind(("127.0.0.1", 0))
+        self.notify_port = self.told.getsockname()[1]
         config = named_conf(folder, port, "recursion no; dnssec-validation no;",
                             ipv4="none", ipv6=SECONDARY)
         for zone in (STATIC, SHADOW):
@@ -136,6 +147,30 @@ class Secondary(Named):
     def start(self):
         self.spawn()
         self.wait_ready(lambda: self.logged().count("Transfer status: success") >= 2)
+        threading.Thread(target=self._pass_on, daemon=True).start()
+
+    def _pass_on(self):
+        """The primary gets no reply and tells again; that does no harm."""
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as out:
+            while True:
+                octets = self.told.recv(4096)
+                if not self.is_lagging:
+                    out.sendto(octets, (SECONDARY, self.port))
+
+    @contextlib.contextmanager
+    def lagging(self):
+        self.is_lagging = True
+        try:
+            yield
+        finally:
+            self.catch_up()
+
+    def catch_up(self):
+        self.is_lagging = False
+        for zone in (STATIC, SHADOW):
+            notify = wire.query(zone, "SOA")
+            notify.set_opcode(dns.opcode.NOTIFY)
+            dns.query.udp(notify, SECONDARY, timeout=3, port=self.port)
 
 
 class Validator(Named):
@@ -173,11 +208,14 @@ class Validator(Named):
 class Postfix(Program):
     """An instance in a folder of its own: STARTTLS at one port, and no mail at all."""
 
+    PROTOCOLS = ("smtp",)
+
     def __init__(self, folder):
         root = program_root("postfix", "usr/lib/postfix/sbin/master")
         if os.geteuid() != 0:
             pytest.skip("Postfix's master runs as root alone")
         self.port = free_port()
+        self.ports = {"smtp": self.port}
         self.tls = folder / "tls"
         self.queue = folder / "queue"
         self.pid_file = self.queue / "pid" / "master.pid"
@@ -233,10 +271,6 @@ postlog unix-dgram n - n - 1 postlogd
             os.chown(self.queue / name, owner, -1)
         (self.queue / "pid").mkdir()
 
-    def install(self, certificate, key):
-        shutil.copy(certificate, self.tls / "cert.pem")
-        shutil.copy(key, self.tls / "key.pem")
-
     def start(self):
         self.spawn()
         self.wait_ready(lambda: accepts(self.port))
@@ -249,6 +283,56 @@ postlog unix-dgram n - n - 1 postlogd
         return super().stop(seconds)
 
 
+class Dovecot(Program):
+    """IMAP, POP3 and ManageSieve with STARTTLS, and IMAP in TLS; nobody can log in."""
+
+    PROTOCOLS = ("imap", "pop3", "sieve", "imaps")
+
+    def __init__(self, folder):
+        root = program_root("dovecot", "usr/sbin/dovecot")
+        enter = ("unshare", "--mount", "sh", "-c", '[ "$1" = / ] || mount -t overlay '
+                 'overlay -o "lowerdir=$1/usr:/usr" /usr && shift && exec "$@"', "-", root)
+        if subprocess.run([*enter, "true"], capture_output=True, timeout=30).returncode:
+            pytest.skip("no mount namespace for Dovecot")
+        self.ports = {protocol: free_port() for protocol in self.PROTOCOLS}
+        self.tls = folder / "tls"
+        self.tls.mkdir(parents=True)
+        services = "".join(
+            f"service {login}-login {{\nchroot =\n{listeners}}}\n" for login, listeners in (
+                ("imap", self._listener("imap") + self._listener("imaps")),
+                ("pop3", self._listener("pop3") + "inet_listener pop3s {\nport = 0\n}\n"),
+                ("managesieve", self._listener("sieve"))))
+        (folder / "dovecot.conf").write_text(f"""
+base_dir = {folder}/base
+state_dir = {folder}/state
+log_path = /dev/stderr
+default_internal_user = mail
+default_internal_group = mail
+default_login_user = nobody
+protocols = imap pop3 sieve
+listen = 127.0.0.1
+ssl = yes
+ssl_cert = <{self.tls}/cert.pem
+ssl_key = <{self.tls}/key.pem
+passdb {{
+driver = static
+args = password=x
+}}
+service anvil {{
+chroot =
+}}
+{services}""")
+        super().__init__(folder, "dovecot", [
+            *enter, "/usr/sbin/dovecot", "-F", "-c", folder / "dovecot.conf"])
+
+    def _listener(self, protocol):
+        return f"inet_listener {protocol} {{\nport = {self.ports[protocol]}\n}}\n"
+
+    def start(self):
+        self.spawn()
+        self.wait_ready(lambda: all(accepts(port) for port in self.ports.values()))
+
+
 # ---- all of it -----------------------------------------------------------------------
 
 def acl(ports):
@@ -257,22 +341,56 @@ def acl(ports):
 
 
 class DaneLab(Lab):
-    def start_all(self, postfix):
-        self.postfix = postfix
+    def start_all(self, ports):
+        """Name servers and gateway, for TLSA at these ports of HOST."""
         self.dns_port = name_server_port()
-        self.owner = f"_{postfix.port}._tcp.{HOST}"
-        self.target = f"_{postfix.port}._tcp.mx1.{SHADOW}"
+        self.secondary = Secondary(self.folder / "secondary", self.dns_port)
         self.primary = self.add(SignedPrimary(
-            self.folder / "primary", self.gateway_key, self.dns_port, [postfix.port]))
-        self.secondary = self.add(Secondary(self.folder / "secondary", self.dns_port))
+            self.folder / "primary", self.gateway_key, self.dns_port, ports,
+            self.secondary.notify_port))
+        self.add(self.secondary)
         self.validator = self.add(Validator(self.folder / "validator", self.dns_port,
                                             self.primary.anchor))
-        self.start_gateway(acl=acl([postfix.port]), keys={HOST: wire.Key(HOST)})
+        self.start_gateway(acl=acl(ports), keys={HOST: wire.Key(HOST)})
+        self.key_file = self.gateway.key(HOST).write(self.folder / "host.key")
+        self.key_file.chmod(0o600)
 
-    def prober(self):
-        sources = [lambda: ask_tlsa(self.owner, "127.0.0.1", self.validator.port,
+    def tlsa_tool(self, command, *words):
+        """The command line of tsigate-tlsa, which finds gateway and resolver."""
+        where = {"publish": ["--server", f"127.0.0.1:{self.gateway.port}", "-k",
+                             self.key_file, "--authority-port", self.dns_port],
+                 "check": ["--ns-port", self.dns_port]}
+        return [str(word) for word in (
+            BUILD / "tsigate-tlsa", command, "--resolver",
+            f"127.0.0.1:{self.validator.port}", *where[command], *words)]
+
+    def prober(self, port):
+        owner, target = f"_{port}._tcp.{HOST}", f"_{port}._tcp.mx1.{SHADOW}"
+        sources = [lambda: ask_tlsa(owner, "127.0.0.1", self.validator.port,
                                     dns.flags.AD)]
         for address in (PRIMARY, SECONDARY):
             sources.append(lambda address=address: ask_tlsa(
-                self.target, address, self.dns_port, dns.flags.AA))
-        return Prober(self.postfix.port, sources)
+                target, address, self.dns_port, dns.flags.AA))
+        return Prober(port, sources)
+
+
+class Certificate:
+    """Self-signed: DANE-EE asks for no more."""
+
+    def __init__(self, folder, name):
+        self.path = folder / f"{name}.pem"
+        self.key = folder / f"{name}.key"
+
+        def openssl(*words, stdin=None):
+            return subprocess.run(["openssl", *map(str, words)], input=stdin, check=True,
+                                  capture_output=True, timeout=30).stdout
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                "-nodes", "-days", 30, "-subj", f"/CN={HOST}", "-keyout", self.key,
+                "-out", self.path)
+        public = openssl("x509", "-in", self.path, "-noout", "-pubkey")
+        der = openssl("pkey", "-pubin", "-outform", "der", stdin=public)
+        self.tlsa = f"3 1 1 {hashlib.sha256(der).hexdigest()}"
+
+    def install(self, service):
+        shutil.copy(self.path, service.tls / "cert.pem")
+        shutil.copy(self.key, service.tls / "key.pem")

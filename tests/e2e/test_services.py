@@ -1,0 +1,83 @@
+"""tsigate-tlsa publish and check in signed zones at two name servers, and check against
+the services that people run."""
+import subprocess
+import time
+
+import pytest
+
+from dane_lab import HOST, TTL, Certificate, Dovecot, Postfix
+from lab import SHADOW
+
+PORT = 4433  # nobody listens
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return Certificate(tmp_path_factory.mktemp("certificate"), "services")
+
+
+@pytest.fixture(scope="module")
+def services(dane_lab, certificate):
+    """{protocol: port} of all that can run here; their records are published."""
+    made = []
+    for service, name in ((Postfix, "postfix"), (Dovecot, "dovecot")):
+        try:
+            made.append(service(dane_lab.folder / name))
+        except pytest.skip.Exception as skipped:
+            print(skipped)
+    found = {}
+    for service in made:
+        found.update(service.ports)
+    dane_lab.start_all([PORT, *found.values()])
+    for service in made:
+        certificate.install(service)
+        dane_lab.add(service)
+    return found
+
+
+def run(command):
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60)
+
+
+def publish(lab, certificate, *words):
+    return lab.tlsa_tool("publish", "--ttl", TTL, "--cert", certificate.path, *words)
+
+
+def test_publish_waits_for_who_lags(dane_lab, services, certificate):
+    with dane_lab.secondary.lagging():
+        done = run(publish(dane_lab, certificate, "--wait=1", HOST, f"{PORT}/tcp"))
+        assert done.returncode == 4, done
+        assert f"name server ns2.duckcorp.org. does not serve _{PORT}._tcp" in done.stderr
+        assert "ns1.duckcorp.org." not in done.stderr
+        told = run(dane_lab.tlsa_tool("check", f"{HOST}:{PORT}"))
+        assert told.returncode == 1 and "name servers disagree: ns" in told.stdout, told
+        waits = subprocess.Popen(
+            publish(dane_lab, certificate, "--wait=30", HOST, f"{PORT}/tcp"),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        time.sleep(1)
+        assert waits.poll() is None, waits.stdout.read()
+    text, _ = waits.communicate(timeout=30)
+    assert waits.returncode == 0, text
+    assert text.endswith(f"served   by all 2 name servers of {SHADOW}.\n")
+
+
+@pytest.fixture(scope="module")
+def published(dane_lab, services, certificate):
+    ports = [f"{port}/tcp" for port in services.values()]
+    if not ports:
+        pytest.skip("neither Postfix nor Dovecot runs here")
+    done = run(publish(dane_lab, certificate, "--wait=20", HOST, *ports))
+    assert done.returncode == 0, done
+
+
+@pytest.mark.parametrize("protocol", [*Postfix.PROTOCOLS, *Dovecot.PROTOCOLS])
+def test_check(dane_lab, services, published, protocol):
+    if protocol not in services:
+        pytest.skip(f"nothing here serves {protocol}")
+    words = [] if protocol == "imaps" else ["--starttls", protocol]
+    done = run(dane_lab.tlsa_tool("check", *words, f"{HOST}:{services[protocol]}"))
+    assert done.returncode == 0 and "DANE holds" in done.stdout, done
+    assert "the same at all 2 name servers" in done.stdout
+    assert "authenticated by the resolver (AD)" in done.stdout
+
