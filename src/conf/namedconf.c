@@ -1,10 +1,12 @@
 #include "conf/namedconf.h"
 
+#include <glob.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/limits.h"
+#include "conf/file.h"
 
 enum token_kind {
     TOKEN_END,
@@ -39,13 +41,25 @@ struct frame {
     bool has_block; /* the statement under way had one already */
 };
 
-struct parser {
+/* A text that is being read. */
+struct input {
     const char *text;
     size_t len;
     size_t at;
     size_t line_start;
-    struct place place; /* file and line of at */
-    struct token token; /* the one in hand */
+    struct place place;    /* file and line of at */
+    struct file_text file; /* what text is of; chars NULL: the caller's */
+    struct input *outer;   /* it is included by that one */
+    struct input *opened_before;
+};
+
+struct parser {
+    struct input *in;
+    struct input *opened;  /* last: words point into the texts, up to the end */
+    bool is_canonical;     /* what named-checkconf -p prints; else as people write */
+    size_t octets_left;    /* of files, in all */
+    const char *directory; /* of `options`: where relative includes are; NULL: here */
+    struct token token;    /* the one in hand */
     struct frame frames[LIMIT_NAMEDCONF_DEPTH];
     unsigned depth; /* of the frame under way; 0: BLOCK_TOP */
     struct token words[LIMIT_NAMEDCONF_WORDS];
@@ -66,14 +80,16 @@ static enum result complain(struct parser *parser, struct place place, const cha
 
 static char peek(const struct parser *parser, size_t ahead)
 {
-    return parser->at + ahead < parser->len ? parser->text[parser->at + ahead] : '\0';
+    return parser->in->at + ahead < parser->in->len
+               ? parser->in->text[parser->in->at + ahead]
+               : '\0';
 }
 
 static void advance(struct parser *parser)
 {
-    if (parser->text[parser->at++] == '\n') {
-        parser->place.line++;
-        parser->line_start = parser->at;
+    if (parser->in->text[parser->in->at++] == '\n') {
+        parser->in->place.line++;
+        parser->in->line_start = parser->in->at;
     }
 }
 
@@ -82,24 +98,65 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n';
 }
 
+/* Up to the end of the line, or of the comment. False: there is none. */
+static bool skip_comment(struct parser *parser)
+{
+    bool is_long = peek(parser, 0) == '/' && peek(parser, 1) == '*';
+    if (!is_long && peek(parser, 0) != '#' &&
+        !(peek(parser, 0) == '/' && peek(parser, 1) == '/'))
+        return false;
+    size_t begin = parser->in->at + 2;
+    while (parser->in->at < parser->in->len) {
+        bool is_end = is_long ? parser->in->at > begin && peek(parser, 0) == '/' &&
+                                    parser->in->text[parser->in->at - 1] == '*'
+                              : peek(parser, 0) == '\n';
+        advance(parser);
+        if (is_end)
+            break;
+    }
+    return true;
+}
+
+static bool skip_one(struct parser *parser)
+{
+    bool is_skipped =
+        is_blank(peek(parser, 0)) ||
+        (!parser->is_canonical && strchr("\r\f", peek(parser, 0)) != NULL &&
+         peek(parser, 0) != '\0');
+    if (is_skipped)
+        advance(parser);
+    return is_skipped || (!parser->is_canonical && skip_comment(parser));
+}
+
+static void skip_blanks(struct parser *parser)
+{
+    while (skip_one(parser))
+        continue;
+    while (parser->in->at == parser->in->len && parser->in->outer != NULL) {
+        parser->in = parser->in->outer;
+        while (skip_one(parser))
+            continue;
+    }
+}
+
 /* A backslash takes the next octet with it; both stay, for whoever reads names. */
 static enum token_kind scan_quoted(struct parser *parser, struct token *token)
 {
-    parser->at++;
-    token->chars = parser->text + parser->at;
-    while (parser->at < parser->len && peek(parser, 0) != '"') {
-        if (peek(parser, 0) == '\\' && parser->at + 1 < parser->len)
+    parser->in->at++;
+    token->chars = parser->in->text + parser->in->at;
+    while (parser->in->at < parser->in->len && peek(parser, 0) != '"') {
+        if (peek(parser, 0) == '\\' && parser->in->at + 1 < parser->in->len)
             advance(parser);
         advance(parser);
     }
-    token->len = (size_t)(parser->text + parser->at - token->chars);
+    token->len = (size_t)(parser->in->text + parser->in->at - token->chars);
     bool has_nul = memchr(token->chars, '\0', token->len) != NULL;
-    if (parser->at == parser->len || has_nul) {
+    if (parser->in->at == parser->in->len || has_nul) {
         (void)complain(parser, token->place,
                        has_nul ? "a NUL" : "a quote that is not closed");
         return TOKEN_BAD;
     }
-    parser->at++;
+    parser->in->at++;
     return TOKEN_WORD;
 }
 
@@ -110,8 +167,8 @@ static enum token_kind scan_bare(struct parser *parser, struct token *token)
         (peek(parser, 0) == '/' && (peek(parser, 1) == '/' || peek(parser, 1) == '*'));
     while (peek(parser, 0) > ' ' && peek(parser, 0) <= '~' &&
            strchr("{};\"", peek(parser, 0)) == NULL)
-        parser->at++;
-    token->len = (size_t)(parser->text + parser->at - token->chars);
+        parser->in->at++;
+    token->len = (size_t)(parser->in->text + parser->in->at - token->chars);
     if (token->len > 0 && !is_comment)
         return TOKEN_WORD;
     (void)complain(parser, token->place,
@@ -122,11 +179,11 @@ static enum token_kind scan_bare(struct parser *parser, struct token *token)
 static void next_token(struct parser *parser)
 {
     struct token *token = &parser->token;
-    while (is_blank(peek(parser, 0)))
-        advance(parser);
-    *token = (struct token){.place = parser->place, .chars = parser->text + parser->at};
-    token->place.column = (unsigned)(parser->at - parser->line_start) + 1;
-    if (parser->at == parser->len)
+    skip_blanks(parser);
+    *token = (struct token){.place = parser->in->place,
+                            .chars = parser->in->text + parser->in->at};
+    token->place.column = (unsigned)(parser->in->at - parser->in->line_start) + 1;
+    if (parser->in->at == parser->in->len)
         return;
     switch (peek(parser, 0)) {
     case '{':
@@ -145,7 +202,7 @@ static void next_token(struct parser *parser)
         token->kind = scan_bare(parser, token);
         return;
     }
-    parser->at++;
+    parser->in->at++;
 }
 
 /* Words of the language have no case, whether quoted or not. */
@@ -220,9 +277,80 @@ static enum result add_zone_setting(struct parser *parser)
     return RES_OK;
 }
 
+/* ---- includes ---- */
+
+static enum result open_input(struct parser *parser, const char *path)
+{
+    struct input *in = arena_alloc(parser->arena, sizeof *in);
+    const char *kept = arena_string(parser->arena, path);
+    if (in == NULL || kept == NULL)
+        return RES_EMEM;
+    *in = (struct input){.place = {.file = kept, .line = 1}, .outer = parser->in};
+    enum result result = file_read(kept, parser->octets_left, (struct place){0},
+                                   parser->diags, &in->file);
+    if (result != RES_OK)
+        return result;
+    in->opened_before = parser->opened;
+    parser->opened = in;
+    in->text = in->file.chars;
+    in->len = in->file.len;
+    parser->octets_left -= in->len;
+    parser->in = in;
+    return RES_OK;
+}
+
+/* A pattern's files one after the other: they lie on each other, so the last comes
+ * first. */
+static enum result include(struct parser *parser, const struct token *word)
+{
+    const char *pattern = word_text(parser, word);
+    enum result result = RES_OK;
+    glob_t found;
+    unsigned depth = 0;
+    for (const struct input *in = parser->in; in != NULL; in = in->outer)
+        depth++;
+    if (pattern != NULL && pattern[0] != '/' && parser->directory != NULL)
+        pattern = arena_printf(parser->arena, "%s/%s", parser->directory, pattern);
+    if (pattern == NULL)
+        return RES_EMEM;
+    if (depth == LIMIT_NAMEDCONF_DEPTH)
+        return complain(parser, word->place, "an include this deep");
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return complain(parser, word->place, "an include of nothing");
+    for (size_t i = found.gl_pathc; i > 0 && result == RES_OK; i--)
+        result = open_input(parser, found.gl_pathv[i - 1]);
+    globfree(&found);
+    return result;
+}
+
+/* A statement without a block of its own, in a file as people write it. False: it is
+ * none of those that named-checkconf resolves. */
+static bool resolve(struct parser *parser, enum block block, enum result *out_result)
+{
+    const struct token *words = parser->words;
+    *out_result = RES_OK;
+    if (parser->is_canonical || parser->count != 2 || block == BLOCK_POLICY)
+        return false;
+    if (is_word(&words[0], "include")) {
+        *out_result = include(parser, &words[1]);
+        return true;
+    }
+    if (is_word(&words[0], "directory")) {
+        parser->directory = word_text(parser, &words[1]);
+        *out_result = parser->directory != NULL ? RES_OK : RES_EMEM;
+        return true;
+    }
+    return false;
+}
+
+/* ---- the ends of statements ---- */
+
 /* A statement without a block of its own. */
 static enum result end_statement(struct parser *parser, enum block block)
 {
+    enum result result;
+    if (resolve(parser, block, &result))
+        return result;
     switch (block) {
     case BLOCK_POLICY:
         return add_rule(parser);
@@ -269,7 +397,7 @@ static enum result add_key(struct parser *parser)
     if (key == NULL)
         return RES_EMEM;
     key->name = word_text(parser, &parser->words[1]);
-    key->text = parser->words[0].chars;
+    key->text = parser->is_canonical ? parser->words[0].chars : NULL;
     key->place = parser->words[0].place;
     if (parser->out->last_key == NULL)
         parser->out->keys = key;
@@ -323,11 +451,11 @@ static enum result close_block(struct parser *parser)
         return complain(parser, parser->token.place, "a } without its {");
     if (parser->count > 0 || parser->frames[parser->depth].has_block)
         return complain(parser, parser->token.place, "a statement without its ;");
-    if (parser->frames[parser->depth].block == BLOCK_KEY) {
+    if (parser->is_canonical && parser->frames[parser->depth].block == BLOCK_KEY) {
         if (peek(parser, 0) != ';')
             return complain(parser, parser->token.place, "a key without its ;");
-        parser->out->last_key->len =
-            (size_t)(parser->text + parser->at + 1 - parser->out->last_key->text);
+        parser->out->last_key->len = (size_t)(parser->in->text + parser->in->at + 1 -
+                                              parser->out->last_key->text);
     }
     parser->depth--;
     parser->frames[parser->depth].has_block = true;
@@ -338,9 +466,9 @@ static enum result end_or_empty(struct parser *parser)
 {
     struct frame *frame = &parser->frames[parser->depth];
     enum result result = RES_OK;
-    if (!frame->has_block && parser->count == 0)
+    if (!frame->has_block && parser->count == 0 && parser->is_canonical)
         return complain(parser, parser->token.place, "an empty statement");
-    if (!frame->has_block)
+    if (!frame->has_block && parser->count > 0)
         result = end_statement(parser, frame->block);
     frame->has_block = false;
     parser->count = 0;
@@ -376,26 +504,54 @@ static enum result step(struct parser *parser)
     return RES_EBUG;
 }
 
+static enum result read_all(struct parser *parser)
+{
+    enum result result;
+    do {
+        next_token(parser);
+        result = step(parser);
+    } while (result == RES_OK && parser->token.kind != TOKEN_END);
+    return result;
+}
+
 enum result namedconf_parse(const char *file, const char *text, size_t len,
                             struct arena *arena, struct diags *diags,
                             struct namedconf *out)
 {
     struct parser *parser = arena_alloc(arena, sizeof *parser);
-    enum result result;
     *out = (struct namedconf){0};
     if (parser == NULL)
         return RES_EMEM;
+    struct input in = {.text = text, .len = len, .place = {.file = file, .line = 1}};
     *parser = (struct parser){
-        .text = text,
-        .len = len,
-        .place = {.file = file, .line = 1},
+        .in = &in,
+        .is_canonical = true,
         .arena = arena,
         .diags = diags,
         .out = out,
     };
-    do {
-        next_token(parser);
-        result = step(parser);
-    } while (result == RES_OK && parser->token.kind != TOKEN_END);
+    return read_all(parser);
+}
+
+enum result namedconf_scan(const char *path, struct arena *arena, struct namedconf *out)
+{
+    struct parser *parser = arena_alloc(arena, sizeof *parser);
+    struct diags diags; /* what is wrong is named-checkconf's to tell */
+    *out = (struct namedconf){0};
+    if (parser == NULL)
+        return RES_EMEM;
+    diags_init(&diags);
+    *parser = (struct parser){
+        .octets_left = LIMIT_NAMEDCONF_OCTETS,
+        .arena = arena,
+        .diags = &diags,
+        .out = out,
+    };
+    enum result result = open_input(parser, path);
+    if (result == RES_OK)
+        result = read_all(parser);
+    for (struct input *in = parser->opened; in != NULL; in = in->opened_before)
+        file_text_free(&in->file);
+    diags_fini(&diags);
     return result;
 }

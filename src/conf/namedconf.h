@@ -1,7 +1,8 @@
 /*
- * What `named-checkconf -p` prints: the zones, keys and update-policies of a named.conf
- * in BIND's one canonical form. Floor 1c. Knows where they stand and how they are
- * spelt, not what they mean; every other statement is skipped.
+ * The zones, keys and update-policies of a named.conf: what they are from the one
+ * canonical form that `named-checkconf -p` prints, where they stand from the files.
+ * Floor 1c. Knows how they are spelt, not what they mean; every other statement is
+ * skipped.
  */
 #ifndef TSIGATE_CONF_NAMEDCONF_H
 #define TSIGATE_CONF_NAMEDCONF_H
@@ -60,5 +61,16 @@ struct namedconf {
 enum result namedconf_parse(const char *file, const char *text, size_t len,
                             struct arena *arena, struct diags *diags,
                             struct namedconf *out) MUST_CHECK NONNULL;
+
+/*
+ * The same from a named.conf as people write it, its includes followed, for the places:
+ * keys have no text. Other results than RES_OK: out has what could be understood before
+ * that.
+ */
+enum result namedconf_scan(const char *path, struct arena *arena,
+                           struct namedconf *out) MUST_CHECK NONNULL;
+/* Gives zones, rules and keys of conf the places that they have in files; what is not
+ * there likewise keeps its own. */
+void namedconf_place(struct namedconf *conf, const struct namedconf *files) NONNULL;
 
 #endif

@@ -52,12 +52,15 @@ static int compare_remarks(const void *left, const void *right)
 {
     const struct import_remark *a = *(struct import_remark *const *)left;
     const struct import_remark *b = *(struct import_remark *const *)right;
+    int files = strcmp(a->place.file, b->place.file);
+    if (files != 0)
+        return files;
     if (a->place.line != b->place.line)
         return a->place.line < b->place.line ? -1 : 1;
     return (a->number > b->number) - (a->number < b->number);
 }
 
-/* By line, and of one line in the order in which they came up. */
+/* By file and line, and of one line in the order in which they came up. */
 static bool sort_remarks(struct import *import)
 {
     size_t count = 0;
@@ -235,6 +238,18 @@ static int parse(struct import *import, const char *text, size_t len)
     return result == RES_EMEM ? tool_fail(TOOL_OUTSIDE, "out of memory") : TOOL_CONFIG;
 }
 
+/* named-checkconf -p prints lines that nobody has seen. Where the files cannot be
+ * understood, its own have to do. */
+static void find_places(struct import *import)
+{
+    struct namedconf files;
+    if (strcmp(import->source, "-") == 0)
+        return;
+    if (namedconf_scan(import->source, import->arena, &files) == RES_EMEM)
+        import->has_no_memory = true;
+    namedconf_place(&import->conf, &files);
+}
+
 /* The folder is what tsigated takes, or the fault is ours. */
 static int check_result(struct import *import)
 {
@@ -254,6 +269,7 @@ static int convert(struct import *import)
     if (code == TOOL_DONE)
         code = parse(import, text, len);
     if (code == TOOL_DONE) {
+        find_places(import);
         import_convert(import);
         code = check_shadows(import);
     }

@@ -240,6 +240,17 @@ def test_includes(tmp_path):
     imported = Imported(tmp_path, "", source=str(conf))
     assert imported.done.returncode == 0, imported.done.stderr
     assert imported.grants() == ["host k1", "bind-a a.example.org"]
+    (tmp_path / "more.conf").write_text(
+        'zone "EXAMPLE.org" { type primary; file "z"; /* }; */ update-policy {\n'
+        '  # grant k1 name b.example.org TXT;\n'
+        '  grant k1 name a.example.org A;\n'
+        '  grant k1 ms-self . A; }; };\n')
+    conf.write_text(f'zone "other.org" {{ type primary; file "y"; }};\n{key_statements()}'
+                    f'include "{tmp_path}/more*";\n')
+    placed = Imported(tmp_path, "", source=str(conf), name="out1")
+    assert [(remark["file"], remark["line"]) for remark in placed.json["remarks"]] == [
+        (f"{tmp_path}/more.conf", 4)]
+    assert f"# {tmp_path}/more.conf:3\n" in placed.acl
     conf.write_text("zone {")
     broken = Imported(tmp_path, "", source=str(conf), name="out2")
     assert broken.done.returncode == 3 and "says why" in broken.done.stderr

@@ -1,6 +1,7 @@
 #include "conf/namedconf.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -171,6 +172,112 @@ static void a_key_is_its_whole_statement(void **state)
     done(&f);
 }
 
+/* ---- where things stand in the files ---- */
+
+static char folder[] = "/tmp/test_namedconf.XXXXXX";
+
+static void write_file(const char *name, const char *text)
+{
+    char path[96];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void remove_file(const char *name)
+{
+    char path[96];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    (void)unlink(path);
+}
+
+/* "FILE:LINE" of each zone, its rules and each key. */
+static const char *scan(const char *text, const char *more, const char *most,
+                        enum result *out_result)
+{
+    static char places[512];
+    char path[96];
+    struct arena arena;
+    struct namedconf conf;
+    struct writer w = writer_of((uint8_t *)places, sizeof(places) - 1);
+    write_file("named.conf", text);
+    write_file("a.conf", more);
+    write_file("b.conf", most);
+    (void)snprintf(path, sizeof(path), "%s/named.conf", folder);
+    arena_init(&arena, 4096, 0);
+    *out_result = namedconf_scan(path, &arena, &conf);
+    for (struct namedconf_zone *zone = conf.zones; zone != NULL; zone = zone->next) {
+        writer_printf(&w, "%s %s:%u", zone->name, strrchr(zone->place.file, '/') + 1,
+                      zone->place.line);
+        for (struct namedconf_rule *rule = zone->rules; rule != NULL; rule = rule->next)
+            writer_printf(&w, ",%u", rule->place.line);
+        writer_string(&w, ";");
+    }
+    for (struct namedconf_key *key = conf.keys; key != NULL; key = key->next) {
+        assert_null(key->text);
+        writer_printf(&w, "key %s %s:%u;", key->name, strrchr(key->place.file, '/') + 1,
+                      key->place.line);
+    }
+    places[w.len] = '\0';
+    arena_fini(&arena);
+    return places;
+}
+
+#define POLICY "{ update-policy {\ngrant k name a A;\n\ndeny k name a B; }; };\n"
+
+static void places_are_those_of_the_files(void **state)
+{
+    static const struct {
+        const char *name, *text, *more, *most, *places;
+        enum result result;
+    } cases[] = {
+        {"comments", "# a\n// b }\n/* c\n{ */ /**/ zone a " POLICY, "", "",
+         "a named.conf:4,5,7;", RES_OK},
+        {"an include", "\ninclude \"%s/a.conf\";\nzone c { };", "zone a " POLICY, "",
+         "a a.conf:1,2,4;c named.conf:3;", RES_OK},
+        {"an include in an include", "include \"%s/a.conf\"; key k { };",
+         "\ninclude \"%s/b.conf\";", "\n\nzone b { };",
+         "b b.conf:3;key k named.conf:1;", RES_OK},
+        {"a pattern", "include \"%s/[ab].conf\";", "zone a { };", "zone b { };",
+         "a a.conf:1;b b.conf:1;", RES_OK},
+        {"in a view, and relative",
+         "options { directory \"%s\"; };\nview v {\n"
+         "include \"a.conf\"; };",
+         "zone a IN { };", "", "a a.conf:1;", RES_OK},
+        {"an empty statement", ";;zone a { };;", "", "", "a named.conf:1;", RES_OK},
+        {"carriage returns", "zone a {\r\n};\r\nzone b { };", "", "",
+         "a named.conf:1;b named.conf:3;", RES_OK},
+        {"no such file", "zone a { }; include \"%s/c.conf\"; zone b { };", "", "",
+         "a named.conf:1;", RES_EFORMAT},
+        {"round and round", "zone a { }; include \"%s/a.conf\";",
+         "include \"%s/a.conf\";", "", "a named.conf:1;", RES_EFORMAT},
+        {"half a statement", "include \"%s/a.conf\"; x; zone b { };", "zone", "",
+         "b named.conf:1;", RES_OK},
+        {"half a block", "include \"%s/a.conf\"; };", "zone a {", "", "a a.conf:1;",
+         RES_OK},
+        {"a comment without end", "zone a { }; /* x", "", "", "a named.conf:1;",
+         RES_OK},
+    };
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[256], more[256];
+        enum result result;
+        /* Each has one %s or none. */
+        (void)snprintf(text, sizeof(text), cases[i].text, folder);
+        (void)snprintf(more, sizeof(more), cases[i].more, folder);
+        const char *places = scan(text, more, cases[i].most, &result);
+        assert_case(cases[i].name, strcmp(places, cases[i].places) == 0);
+        assert_case(cases[i].name, result == cases[i].result);
+    }
+    remove_file("named.conf");
+    remove_file("a.conf");
+    remove_file("b.conf");
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +285,7 @@ int main(void)
         cmocka_unit_test(other_text_is_an_error),
         cmocka_unit_test(a_long_statement_is_an_error),
         cmocka_unit_test(a_key_is_its_whole_statement),
+        cmocka_unit_test(places_are_those_of_the_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
