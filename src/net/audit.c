@@ -24,7 +24,7 @@ struct audit {
     char *path;
     int fd;
     int retired_fd; /* of the file before, while its last sync is under way; -1: none */
-    off_t size;     /* where the last whole line ends */
+    off_t size;     /* where the last lines end that were written whole */
     off_t reserved; /* up to here the disk has room for us */
     bool is_broken; /* the last write failed; said once */
     uv_loop_t *loop;
@@ -78,7 +78,8 @@ static enum result reserve(struct audit *audit, size_t len)
     return RES_OK;
 }
 
-/* Back to the last whole line, where there is something behind it. */
+/* Back to the last lines that were written whole, where there is something behind
+ * them. */
 static enum result cut_back(const struct audit *audit)
 {
     struct stat status;
@@ -88,8 +89,8 @@ static enum result cut_back(const struct audit *audit)
     return ftruncate(audit->fd, audit->size) == 0 ? RES_OK : RES_EIO;
 }
 
-/* While the file cannot be cut back to its last whole line nothing is appended: half a
- * line and a whole one would make one that nobody can read. */
+/* While the file cannot be cut back to where it was nothing is appended: half a line
+ * and a whole one would make one that nobody can read. */
 static enum result fail_write(struct audit *audit)
 {
     int error = errno;
@@ -103,11 +104,11 @@ static enum result fail_write(struct audit *audit)
     return RES_EIO;
 }
 
-enum result audit_write(struct audit *audit, const uint8_t *line, size_t len)
+enum result audit_write(struct audit *audit, const uint8_t *lines, size_t len)
 {
     if (audit->is_broken && cut_back(audit) != RES_OK)
         return RES_EIO;
-    if (reserve(audit, len) != RES_OK || write_all(audit->fd, line, len) != RES_OK)
+    if (reserve(audit, len) != RES_OK || write_all(audit->fd, lines, len) != RES_OK)
         return fail_write(audit);
     audit->size += (off_t)len;
     if (audit->is_broken)

@@ -28,7 +28,7 @@ enum result audit_open(const char *path, uint32_t max_fudge_s, struct txn_now no
 /* The journal's past ends here: txns_new has taken what it wants. */
 void audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns) NONNULL;
 /* The ports of txn.h. */
-enum result audit_write(struct audit *audit, const uint8_t *line,
+enum result audit_write(struct audit *audit, const uint8_t *lines,
                         size_t len) MUST_CHECK NONNULL;
 void audit_sync(struct audit *audit, uint64_t token) NONNULL;
 /*

@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "net/tail.h"
+#include "txn/log.h"
 
 #define REQUEST_OCTETS 64
 #define REPLY_OCTETS   1024  /* to rotate: an error text of the system at most */
@@ -278,14 +279,25 @@ static void start_tail(struct visitor *visitor)
     tail_flush(visitor->tail);
 }
 
-void control_tail(struct control *control, const uint8_t *line, size_t len)
+static void tail_one(const struct control *control, const uint8_t *line, size_t len)
 {
-    if (control->tail_count == 0)
-        return;
     for (struct visitor *visitor = control->visitors; visitor != NULL;
          visitor = visitor->next)
         if (visitor->tail != NULL)
             tail_line(visitor->tail, line, len);
+}
+
+void control_tail(struct control *control, const uint8_t *lines, size_t len)
+{
+    const uint8_t *end = lines + len;
+
+    while (control->tail_count > 0 && lines < end) {
+        const uint8_t *newline = memchr(lines, '\n', (size_t)(end - lines));
+        size_t line_len = (size_t)((newline != NULL ? newline + 1 : end) - lines);
+        if (log_is_news(lines, line_len))
+            tail_one(control, lines, line_len);
+        lines += line_len;
+    }
 }
 
 void control_flush(struct control *control)

@@ -43,8 +43,9 @@ enum result control_start(struct control *control, uv_loop_t *loop) MUST_CHECK N
 /* Answers all who wait for the reload of that number or an earlier one. */
 void control_reloaded(struct control *control, uint64_t number, const char *answer,
                       size_t len) NONNULL;
-/* A line of the audit, with its newline, for all who watch (`tail`). */
-void control_tail(struct control *control, const uint8_t *line, size_t len) NONNULL;
+/* Lines of the audit, each with its newline; those that are news for all who watch
+ * (`tail`). */
+void control_tail(struct control *control, const uint8_t *lines, size_t len) NONNULL;
 /* Sends them what has gathered: once in a turn of the loop. */
 void control_flush(struct control *control) NONNULL;
 /* Closes the handles and removes the socket; free when the loop has run out. */

@@ -23,7 +23,6 @@
 #include "net/rotate.h"
 #include "net/running.h"
 #include "net/upstream.h"
-#include "txn/log.h"
 #include "txn/txn.h"
 
 /* F-5 answers everybody within 2.5 s; then the answers have to leave. */
@@ -99,13 +98,13 @@ static void close_primary(void *arg, enum txn_link link, const char *why)
     upstream_reconnect(((struct daemon *)arg)->upstream, link, why);
 }
 
-static enum result write_audit(void *arg, const uint8_t *line, size_t len)
+static enum result write_audit(void *arg, const uint8_t *lines, size_t len)
 {
     struct daemon *daemon = arg;
-    enum result res = audit_write(daemon->audit, line, len);
+    enum result res = audit_write(daemon->audit, lines, len);
 
-    if (res == RES_OK && log_is_news(line, len))
-        control_tail(daemon->control, line, len);
+    if (res == RES_OK)
+        control_tail(daemon->control, lines, len);
     return res;
 }
 

@@ -130,6 +130,7 @@ static size_t take_batch(struct udp_socket *socket)
     struct txn_now now = clock_now();
     for (size_t i = 0; i < (size_t)got; i++)
         take_datagram(socket, i, now);
+    txns_flush(udp->txns, now);
     return (size_t)got;
 }
 

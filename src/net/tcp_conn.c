@@ -220,7 +220,7 @@ static void open_message(struct tcp_conn *conn, const uint8_t *octets, size_t le
 }
 
 /* Gives what is left over. */
-static size_t take_octets(struct tcp_conn *conn, const uint8_t *octets, size_t len)
+static size_t take_messages(struct tcp_conn *conn, const uint8_t *octets, size_t len)
 {
     while (len > 0 && may_take(conn)) {
         const uint8_t *message;
@@ -234,7 +234,15 @@ static size_t take_octets(struct tcp_conn *conn, const uint8_t *octets, size_t l
         if (message != NULL)
             open_message(conn, message, message_len);
     }
-    return conn->is_closing ? 0 : len;
+    return len;
+}
+
+static size_t take_octets(struct tcp_conn *conn, const uint8_t *octets, size_t len)
+{
+    size_t left = take_messages(conn, octets, len);
+
+    txns_flush(conn->conns->txns, clock_now());
+    return conn->is_closing ? 0 : left;
 }
 
 static void hold(struct tcp_conn *conn, const uint8_t *octets, size_t len)
@@ -359,7 +367,8 @@ static void conn_write(struct tcp_conn *conn, const uint8_t *octets, size_t len)
         write_later(conn, prefix, octets, len, n < 0 ? 0 : (size_t)n);
 }
 
-/* Called by the core, often from within txn_open: nothing is read or settled here. */
+/* Called by the core, often from within txn_open or txns_flush: nothing is read or
+ * settled here. */
 void tcp_conns_send(struct tcp_conns *conns, uint64_t id, const uint8_t *octets,
                     size_t len)
 {

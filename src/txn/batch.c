@@ -239,17 +239,32 @@ static void batch_end(struct txns *txns, struct batch *batch)
 
 /* P15: no request is forwarded without its intent in the audit (I8). One that was in a
  * message that failed has it already. */
-static void write_intents(struct txns *txns, struct batch *batch, struct txn_now now)
+static enum result write_intents(struct txns *txns, const struct batch *batch,
+                                 struct txn_now now)
+{
+    const struct txn *txn;
+    TAILQ_FOREACH(txn, &batch->txns, queue)
+    {
+        enum result res =
+            txn->has_intent ? RES_OK : journal_write(txns, txn, LOG_INTENT, now);
+        if (res != RES_OK)
+            return res;
+    }
+    return journal_commit(txns);
+}
+
+/* Who has no intent leaves the batch. */
+static void note_intents(struct txns *txns, struct batch *batch, enum result written,
+                         struct txn_now now)
 {
     struct txn *txn = TAILQ_FIRST(&batch->txns);
     while (txn != NULL) {
         struct txn *next = TAILQ_NEXT(txn, queue);
-        if (!txn->has_intent && journal_write(txns, txn, LOG_INTENT, now) != RES_OK) {
+        txn->has_intent |= written == RES_OK;
+        if (!txn->has_intent) {
             leave_batch(batch, txn);
             batch->count--;
             refuse_unsent(txns, txn, REASON_AUDIT_UNAVAILABLE, now);
-        } else {
-            txn->has_intent = true;
         }
         txn = next;
     }
@@ -297,7 +312,7 @@ static void start_batch(struct txns *txns, struct zone_queue *queue, struct txn_
     queue->in_flight = batch;
     txns->zones_in_flight++;
     gather(batch);
-    write_intents(txns, batch, now);
+    note_intents(txns, batch, write_intents(txns, batch, now), now);
     if (batch->count == 0)
         batch_end(txns, batch);
     else

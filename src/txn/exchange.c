@@ -241,8 +241,8 @@ static const char *judge_reply(const struct exchange *exchange,
     return NULL;
 }
 
-void txn_on_primary(struct txns *txns, enum txn_link which, const uint8_t *octets,
-                    size_t len, struct txn_now now)
+static void take_reply(struct txns *txns, enum txn_link which, const uint8_t *octets,
+                       size_t len, struct txn_now now)
 {
     struct link *link = &txns->links[which];
     struct wire_msg msg;
@@ -267,7 +267,13 @@ void txn_on_primary(struct txns *txns, enum txn_link which, const uint8_t *octet
     deliver(txns, exchange, &msg, now);
     batch_pump(txns, now);
     order_release(txns, now);
-    txns_flush(txns);
+}
+
+void txn_on_primary(struct txns *txns, enum txn_link which, const uint8_t *octets,
+                    size_t len, struct txn_now now)
+{
+    take_reply(txns, which, octets, len, now);
+    txns_flush(txns, now);
 }
 
 void txn_on_link(struct txns *txns, enum txn_link which, enum txn_link_state state,
@@ -288,7 +294,7 @@ void txn_on_link(struct txns *txns, enum txn_link which, enum txn_link_state sta
     }
     batch_pump(txns, now);
     order_release(txns, now);
-    txns_flush(txns);
+    txns_flush(txns, now);
 }
 
 void exchange_on_time(struct txns *txns, struct txn_now now)

@@ -19,33 +19,52 @@
 
 /* ---- audit ---- */
 
-static enum result reserve_line(struct txns *txns, size_t octets)
+static enum result reserve_line(struct writer *lines, size_t octets)
 {
-    if (octets <= txns->line_capacity)
+    if (octets <= lines->capacity - lines->len)
         return RES_OK;
-    uint8_t *line = realloc(txns->line, octets);
-    if (line == NULL)
+    uint8_t *grown = realloc(lines->octets, lines->len + octets);
+    if (grown == NULL)
         return RES_EMEM;
-    txns->line = line;
-    txns->line_capacity = octets;
+    lines->octets = grown;
+    lines->capacity = lines->len + octets;
     return RES_OK;
 }
 
-/* The chain moves on only when the line is in the file. */
 static enum result append_line(struct txns *txns, const struct log_line *line)
 {
-    struct log_chain before = txns->chain;
-    enum result res = reserve_line(
-        txns, line->plan != NULL ? log_line_octets(line->plan) : JOURNAL_LINE_OCTETS);
-    if (res != RES_OK)
-        return res;
-    struct writer w = writer_of(txns->line, txns->line_capacity);
-    res = log_write_line(&txns->chain, line, &w);
-    if (res == RES_OK)
-        res = txns->ports.audit_write(txns->ports.arg, w.octets, w.len);
-    if (res != RES_OK)
-        txns->chain = before;
+    enum result res =
+        reserve_line(&txns->lines, line->plan != NULL ? log_line_octets(line->plan)
+                                                      : JOURNAL_LINE_OCTETS);
+    return res == RES_OK ? log_write_line(&txns->chain, line, &txns->lines) : res;
+}
+
+enum result journal_commit(struct txns *txns)
+{
+    struct writer *lines = &txns->lines;
+    enum result res = RES_OK;
+    struct txn *txn;
+    if (lines->len > 0)
+        res = txns->ports.audit_write(txns->ports.arg, lines->octets, lines->len);
+    if (res == RES_OK) {
+        txns->written_chain = txns->chain;
+    } else {
+        txns->chain = txns->written_chain;
+        TAILQ_FOREACH(txn, &txns->writing, queue)
+        {
+            txn_deny_unwritten(txn);
+        }
+    }
+    writer_rewind(lines, 0);
+    TAILQ_CONCAT(&txns->written, &txns->writing, queue);
     return res;
+}
+
+/* For lines about no request. */
+static enum result write_line(struct txns *txns, const struct log_line *line)
+{
+    enum result res = append_line(txns, line);
+    return res == RES_OK ? journal_commit(txns) : res;
 }
 
 enum result journal_write(struct txns *txns, const struct txn *txn,
@@ -84,7 +103,7 @@ void journal_write_started(struct txns *txns, uint64_t transactions, struct txn_
         .forgotten_us = txns->forgotten_us,
         .transactions = transactions,
     };
-    if (append_line(txns, &line) != RES_OK)
+    if (write_line(txns, &line) != RES_OK)
         journal_log(txns, LEVEL_ERROR,
                     "event=audit-unavailable why=\"the line of the "
                     "start could not be written\"");
@@ -137,10 +156,14 @@ enum result txns_rotated(struct txns *txns, struct txn_now now, uint64_t *out_ca
         line.carried += is_live(entry, now);
     enum result res = append_line(txns, &line);
     cursor = 0;
-    while (res == RES_OK && (entry = txn_table_next(txns->table, &cursor)) != NULL)
-        res = is_live(entry, now) ? write_carried(txns, entry, now) : RES_OK;
+    while (res == RES_OK && (entry = txn_table_next(txns->table, &cursor)) != NULL) {
+        if (txns->lines.len >= TXN_LINES_OCTETS)
+            res = journal_commit(txns);
+        if (res == RES_OK && is_live(entry, now))
+            res = write_carried(txns, entry, now);
+    }
     *out_carried = line.carried;
-    return res;
+    return res == RES_OK ? journal_commit(txns) : res;
 }
 
 static void write_suppressed_of(struct txns *txns, struct principal *principal,
@@ -158,7 +181,7 @@ static void write_suppressed_of(struct txns *txns, struct principal *principal,
         .rate_limited = principal->rate_limited,
     };
     if (principal->duplicates + principal->rate_limited == 0 ||
-        append_line(txns, &line) != RES_OK)
+        write_line(txns, &line) != RES_OK)
         return; /* the numbers stay and are told later */
     principal->duplicates = 0;
     principal->rate_limited = 0;

@@ -319,6 +319,7 @@ struct txn_opened txn_open(struct txns *txns, const uint8_t *octets, size_t len,
         opened.fate = open_update(txns, txn, &inquiry.msg, now);
     else
         opened.fate = judge(txns, txn, &inquiry.msg, now);
-    txns_flush(txns);
+    if (txns->lines.len >= TXN_LINES_OCTETS)
+        txns_flush(txns, now);
     return opened;
 }

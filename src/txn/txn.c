@@ -23,7 +23,9 @@ static const unsigned may_follow[TXN_STATES] = {
     [TXN_QUEUED] =
         FROM(TXN_OPEN) | FROM(TXN_LOOKING_UP) | FROM(TXN_HELD) | FROM(TXN_SENT),
     [TXN_SENT] = FROM(TXN_QUEUED),
-    [TXN_SYNCING] = FROM(TXN_OPEN) | FROM(TXN_SENT),
+    [TXN_WRITING] = FROM(TXN_OPEN) | FROM(TXN_LOOKING_UP) | FROM(TXN_HELD) |
+                    FROM(TXN_QUEUED) | FROM(TXN_SENT),
+    [TXN_SYNCING] = FROM(TXN_WRITING),
     [TXN_READING] = FROM(TXN_OPEN),
     [TXN_LATE] = FROM(TXN_SENT),
     [TXN_SYNCING_LATE] = FROM(TXN_SYNCING) | FROM(TXN_LATE),
@@ -150,6 +152,15 @@ static void record(struct txns *txns, const struct txn *txn, enum reason reason,
     entry->rcode = (uint8_t)rcode;
 }
 
+static void leave_place(struct txn *txn)
+{
+    if (txn->host == NULL)
+        return;
+    TAILQ_REMOVE(&txn->host->open, txn, of_host);
+    txn->host->waiting--;
+    txn->host = NULL;
+}
+
 /* Nobody waits for this request any more. */
 static void leave_open(struct txns *txns, struct txn *txn)
 {
@@ -157,10 +168,7 @@ static void leave_open(struct txns *txns, struct txn *txn)
     txns->open_count--;
     if (txns->opening == txn)
         txns->opening = NULL;
-    if (txn->host != NULL) {
-        TAILQ_REMOVE(&txn->host->open, txn, of_host);
-        txn->host->waiting--;
-    }
+    leave_place(txn);
 }
 
 static void answer(struct txns *txns, struct txn *txn, struct txn_now now)
@@ -190,6 +198,11 @@ void txn_answer_query(struct txns *txns, struct txn *txn, const struct reply *re
 
 /* ---- the end ---- */
 
+static bool wants_sync(const struct txn *txn)
+{
+    return txn->rcode == RCODE_NOERROR && txn->snapshot->settings.audit_sync;
+}
+
 static void start_sync(struct txns *txns, struct txn *txn, enum txn_state state)
 {
     txn_set_state(txn, state);
@@ -198,17 +211,41 @@ static void start_sync(struct txns *txns, struct txn *txn, enum txn_state state)
     txns->wants_sync = true;
 }
 
-/* L-2: one sync for all the requests of a merged message. */
-void txns_flush(struct txns *txns)
+void txn_deny_unwritten(struct txn *txn)
 {
+    txn->plan.reason = REASON_AUDIT_UNAVAILABLE;
+    txn->rcode = RCODE_SERVFAIL;
+}
+
+static void written(struct txns *txns, struct txn *txn, struct txn_now now)
+{
+    if (wants_sync(txn)) {
+        start_sync(txns, txn, TXN_SYNCING);
+        return;
+    }
+    answer(txns, txn, now);
+    txn_close(txns, txn);
+}
+
+/* L-2: one write and one sync for all the requests of a merged message. */
+void txns_flush(struct txns *txns, struct txn_now now)
+{
+    struct txn *txn;
+    (void)journal_commit(txns);
+    while ((txn = TAILQ_FIRST(&txns->written)) != NULL) {
+        TAILQ_REMOVE(&txns->written, txn, queue);
+        written(txns, txn, now);
+    }
     if (txns->wants_sync)
         txns->ports.audit_sync(txns->ports.arg, ++txns->last_token);
     txns->wants_sync = false;
 }
 
-static bool wants_sync(const struct txn *txn)
+static enum result write_now(struct txns *txns, const struct txn *txn,
+                             enum log_event event, struct txn_now now)
 {
-    return txn->rcode == RCODE_NOERROR && txn->snapshot->settings.audit_sync;
+    enum result res = journal_write(txns, txn, event, now);
+    return res == RES_OK ? journal_commit(txns) : res;
 }
 
 /* F-5: the primary has answered after we did. The truth goes to the audit, and, once it
@@ -218,7 +255,7 @@ static void settle_late(struct txns *txns, struct txn *txn, struct txn_now now)
     bool is_known = txn->plan.reason != REASON_OUTCOME_UNKNOWN;
     if (is_known)
         txns->late++;
-    if (!is_known || journal_write(txns, txn, LOG_LATE, now) != RES_OK) {
+    if (!is_known || write_now(txns, txn, LOG_LATE, now) != RES_OK) {
         txn_close(txns, txn);
         return;
     }
@@ -230,6 +267,27 @@ static void settle_late(struct txns *txns, struct txn *txn, struct txn_now now)
     txn_close(txns, txn);
 }
 
+/* F-5: nobody knows yet what the primary does with it. */
+static void settle_sent(struct txns *txns, struct txn *txn, struct txn_now now)
+{
+    if (write_now(txns, txn, LOG_RESULT, now) != RES_OK)
+        txn_deny_unwritten(txn);
+    answer(txns, txn, now);
+    txn_set_state(txn, TXN_LATE);
+}
+
+/* The answer follows when the line is in the file. Who waits for no more than that has
+ * left its place to the next request. */
+static void settle_update(struct txns *txns, struct txn *txn, struct txn_now now)
+{
+    if (journal_write(txns, txn, LOG_RESULT, now) != RES_OK)
+        txn_deny_unwritten(txn);
+    if (!wants_sync(txn))
+        leave_place(txn);
+    txn_set_state(txn, TXN_WRITING);
+    TAILQ_INSERT_TAIL(&txns->writing, txn, queue);
+}
+
 void txn_settle(struct txns *txns, struct txn *txn, enum reason reason,
                 enum rcode rcode, struct txn_now now)
 {
@@ -239,21 +297,14 @@ void txn_settle(struct txns *txns, struct txn *txn, enum reason reason,
     txn->rcode = rcode;
     if (txn->state == TXN_LATE) {
         settle_late(txns, txn, now);
-        return;
-    }
-    if (is_update(txn) && journal_write(txns, txn, LOG_RESULT, now) != RES_OK) {
-        txn->plan.reason = REASON_AUDIT_UNAVAILABLE; /* I8, L-2 */
-        txn->rcode = RCODE_SERVFAIL;
-    }
-    if (is_update(txn) && wants_sync(txn)) {
-        start_sync(txns, txn, TXN_SYNCING);
-        return;
-    }
-    answer(txns, txn, now);
-    if (txn->batch != NULL)
-        txn_set_state(txn, TXN_LATE);
-    else
+    } else if (txn->batch != NULL) {
+        settle_sent(txns, txn, now);
+    } else if (is_update(txn)) {
+        settle_update(txns, txn, now);
+    } else {
+        answer(txns, txn, now);
         txn_close(txns, txn);
+    }
 }
 
 void txn_refuse(struct txns *txns, struct txn *txn, enum reason reason,
@@ -271,10 +322,8 @@ static void synced(struct txns *txns, struct txn *txn, enum result result,
         txn_close(txns, txn);
         return;
     }
-    if (result != RES_OK) {
-        txn->plan.reason = REASON_AUDIT_UNAVAILABLE;
-        txn->rcode = RCODE_SERVFAIL;
-    }
+    if (result != RES_OK)
+        txn_deny_unwritten(txn);
     answer(txns, txn, now);
     txn_close(txns, txn);
 }
@@ -287,7 +336,7 @@ void txn_on_synced(struct txns *txns, uint64_t token, enum result result,
         TAILQ_REMOVE(&txns->syncing, txn, queue);
         synced(txns, txn, result, now);
     }
-    txns_flush(txns);
+    txns_flush(txns, now);
 }
 
 void txn_answer_unaudited(struct txns *txns, struct txn *txn, enum reason reason,
@@ -313,8 +362,7 @@ static void expire_sync(struct txns *txns, struct txn *txn, struct txn_now now)
 {
     enum reason reason = txn->plan.reason;
     enum rcode rcode = txn->rcode;
-    txn->plan.reason = REASON_AUDIT_UNAVAILABLE;
-    txn->rcode = RCODE_SERVFAIL;
+    txn_deny_unwritten(txn);
     answer(txns, txn, now);
     txn->plan.reason = reason;
     txn->rcode = rcode;
@@ -350,6 +398,7 @@ void txn_expire(struct txns *txns, struct txn *txn, struct txn_now now)
         return;
     case TXN_SPARE:
     case TXN_OPEN:
+    case TXN_WRITING:
     case TXN_LATE:
     case TXN_SYNCING_LATE:
     case TXN_STATES:

@@ -71,9 +71,9 @@ struct txn_ports {
                                 size_t len);
     /* The link is bad: close it and connect anew. txn_on_link follows, later. */
     void (*close_primary)(void *arg, enum txn_link link, const char *why);
-    /* Appends one line (with its newline) to the audit file, whole or not at all.
-     * RES_EIO. */
-    enum result (*audit_write)(void *arg, const uint8_t *line, size_t len);
+    /* Appends lines (each with its newline) to the audit file, all of them whole or
+     * nothing. RES_EIO. */
+    enum result (*audit_write)(void *arg, const uint8_t *lines, size_t len);
     /* All lines written so far have to reach the disk; txn_on_synced(token) follows,
      * later. Tokens grow. */
     void (*audit_sync)(void *arg, uint64_t token);
@@ -124,9 +124,13 @@ struct txn_opened {
     bool is_verified; /* the MAC verified: the connection may idle longer (N-2) */
 };
 
-/* A message from a client. octets stay the caller's and may change afterwards. */
+/* A message from a client. octets stay the caller's and may change afterwards. Whoever
+ * calls it calls txns_flush after the last of the messages that came together. */
 struct txn_opened txn_open(struct txns *txns, const uint8_t *octets, size_t len,
                            const struct txn_client *client, struct txn_now now) NONNULL;
+/* Writes the audit lines of what was opened, all at once, and then sends the answers
+ * that they are about (L-2). All other functions do so before they return. */
+void txns_flush(struct txns *txns, struct txn_now now) NONNULL;
 /* A whole message from the primary on a link. */
 void txn_on_primary(struct txns *txns, enum txn_link link, const uint8_t *octets,
                     size_t len, struct txn_now now) NONNULL;

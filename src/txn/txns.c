@@ -16,6 +16,8 @@ static void init_lists(struct txns *txns)
 {
     TAILQ_INIT(&txns->open);
     TAILQ_INIT(&txns->held);
+    TAILQ_INIT(&txns->writing);
+    TAILQ_INIT(&txns->written);
     TAILQ_INIT(&txns->syncing);
     TAILQ_INIT(&txns->spares);
     TAILQ_INIT(&txns->queues);
@@ -107,6 +109,7 @@ struct txns *txns_new(const struct txn_ports *ports, struct snapshot *snapshot,
     txns->snapshot = snapshot_hold(snapshot);
     txns->chain.next_seq = journal->next_seq;
     memcpy(txns->chain.prev, journal->prev, sizeof txns->chain.prev);
+    txns->written_chain = txns->chain;
     txns->start_real_us = now.real_us;
     txns->highest_real_us = now.real_us;
     txns->suppressed_us = now.mono_us + TXN_SUPPRESSED_US;
@@ -132,8 +135,11 @@ void txns_free(struct txns **txns_at)
         return;
     exchanges_fini(txns);
     batch_fini(txns);
+    TAILQ_CONCAT(&txns->written, &txns->writing, queue);
     while ((txn = TAILQ_FIRST(&txns->open)) != NULL) {
         TAILQ_REMOVE(&txns->open, txn, open);
+        if (txn->state == TXN_WRITING)
+            TAILQ_REMOVE(&txns->written, txn, queue);
         if (txn->state == TXN_SYNCING)
             TAILQ_REMOVE(&txns->syncing, txn, queue);
         txn_close(txns, txn);
@@ -157,7 +163,7 @@ void txns_free(struct txns **txns_at)
     txn_table_free(&txns->table);
     prefix_buckets_free(&txns->errors);
     snapshot_release(&txns->snapshot);
-    free(txns->line);
+    free(txns->lines.octets);
     free(txns);
     *txns_at = NULL;
 }
@@ -209,9 +215,12 @@ int64_t txns_forget_by_s(const struct txns *txns, struct txn_now now)
 void txn_on_time(struct txns *txns, struct txn_now now)
 {
     struct txn *txn;
+    txns_flush(txns, now);
     while ((txn = TAILQ_FIRST(&txns->open)) != NULL &&
-           txn_deadline_us(txn) <= now.mono_us)
+           txn_deadline_us(txn) <= now.mono_us) {
         txn_expire(txns, txn, now);
+        txns_flush(txns, now);
+    }
     exchange_on_time(txns, now);
     soa_on_time(txns, now);
     principals_on_time(txns);
@@ -223,7 +232,7 @@ void txn_on_time(struct txns *txns, struct txn_now now)
     }
     batch_pump(txns, now);
     order_release(txns, now);
-    txns_flush(txns);
+    txns_flush(txns, now);
 }
 
 int64_t txns_wake_us(const struct txns *txns)

@@ -35,21 +35,25 @@
 #define TXN_SECOND_US     1000000
 /* Requests kept for reuse with their arena's first chunk. */
 #define TXN_SPARES 256
+/* of audit lines, before they are written although more messages are there. */
+#define TXN_LINES_OCTETS (256 * 1024)
 /* R-6: what one request may take besides its struct: 16 KiB decoded, records as
  * structs. */
 #define TXN_ARENA_CHUNK (8 * 1024)
 #define TXN_ARENA_LIMIT (1024 * 1024)
 
 enum txn_state {
-    TXN_SPARE = 0,    /* held by txns.spares */
-    TXN_OPEN,         /* held by txn_open, within one event */
-    TXN_LOOKING_UP,   /* held by txns.open; its look-ups by exchanges */
-    TXN_HELD,         /* held by txns.open and txns.held: an earlier one goes first */
-    TXN_QUEUED,       /* held by txns.open and its zone's queue */
-    TXN_SENT,         /* held by txns.open and its batch */
-    TXN_SYNCING,      /* held by txns.open and txns.syncing: applied, not yet on disk */
-    TXN_READING,      /* held by txns.open; its query by an exchange */
-    TXN_LATE,         /* answered outcome-unknown; held by its batch alone (F-5) */
+    TXN_SPARE = 0,  /* held by txns.spares */
+    TXN_OPEN,       /* held by txn_open, within one event */
+    TXN_LOOKING_UP, /* held by txns.open; its look-ups by exchanges */
+    TXN_HELD,       /* held by txns.open and txns.held: an earlier one goes first */
+    TXN_QUEUED,     /* held by txns.open and its zone's queue */
+    TXN_SENT,       /* held by txns.open and its batch */
+    TXN_SYNCING,    /* held by txns.open and txns.syncing: applied, not yet on disk */
+    TXN_READING,    /* held by txns.open; its query by an exchange */
+    TXN_WRITING,    /* held by txns.open and txns.writing or .written: its last line is
+                       built (I8) */
+    TXN_LATE,       /* answered outcome-unknown; held by its batch alone (F-5) */
     TXN_SYNCING_LATE, /* answered audit-unavailable; held by txns.syncing alone */
     TXN_STATES,
 };
@@ -66,9 +70,13 @@ struct batch;
 struct principal;
 
 struct txn {
-    TAILQ_ENTRY(txn) open;    /* in order of deadline */
-    TAILQ_ENTRY(txn) queue;   /* of a zone's queue, a batch, txns.held or .syncing */
-    TAILQ_ENTRY(txn) of_host; /* with host: while somebody waits for it */
+    TAILQ_ENTRY(txn) open; /* in order of deadline */
+    TAILQ_ENTRY(txn)
+    queue; /* of a zone's queue, a batch, txns.held, .writing,
+              .written or .syncing */
+    TAILQ_ENTRY(txn)
+    of_host; /* with host: while it is more than the end of an event
+                that it waits for */
     enum txn_state state;
     struct arena arena;
     struct snapshot *snapshot; /* one reference, from key look-up to the end (O-5) */
@@ -77,7 +85,7 @@ struct txn {
     struct txn_waiter first;
     unsigned udp_copies;
     struct plan plan;
-    struct principal *host; /* NULL for queries that wait for nobody */
+    struct principal *host; /* whose place it takes; NULL: none, or none any more */
     struct txn_now received;
     size_t request_len;
     struct exchange **lookups; /* one per plan.lookups; NULL: not sent, or answered */
@@ -219,7 +227,9 @@ TAILQ_HEAD(cname_list, cname_entry);
 struct txns {
     struct txn_ports ports;
     struct snapshot *snapshot;
-    struct log_chain chain;
+    struct log_chain chain;         /* with the lines that are built */
+    struct log_chain written_chain; /* with those that are in the file */
+    struct writer lines;            /* those that are built and not in the file */
     struct txn_table *table;
     struct prefix_buckets *errors; /* */
 
@@ -227,6 +237,8 @@ struct txns {
     size_t open_count;
     const struct txn *opening; /* of txn_open; NULL once nobody waits for it */
     struct txn_list held;      /* in order of arrival (U-11) */
+    struct txn_list writing;   /* whose line waits for journal_commit */
+    struct txn_list written;   /* whose line is in the file, or has failed */
     struct txn_list syncing;   /* by token */
     uint64_t last_token;
     bool wants_sync; /* lines were written in this event that have to reach the disk */
@@ -268,8 +280,6 @@ struct txns {
     uint64_t bad_replies; /* from the primary */
 
     uint8_t out[LIMIT_MESSAGE_OCTETS]; /* the message being built */
-    uint8_t *line;                     /* the audit line being built */
-    size_t line_capacity;
 };
 
 /* ---- txns.c ---- */
@@ -307,8 +317,8 @@ void txn_leave(struct txns *txns, struct txn *txn) NONNULL;
 void txn_repeat(struct txns *txns, struct txn *txn, struct txn_now now) NONNULL;
 /* Its time is up (F-5). */
 void txn_expire(struct txns *txns, struct txn *txn, struct txn_now now) NONNULL;
-/* Each event ends with it: one sync for all that the event has written. */
-void txns_flush(struct txns *txns) NONNULL;
+/* Its line could not be written: nothing else may be said (I8, L-2). */
+void txn_deny_unwritten(struct txn *txn) NONNULL;
 /* Gives everything back. The request is in no list but, maybe, its batch's: not any
  * more. */
 void txn_close(struct txns *txns, struct txn *txn) NONNULL;
@@ -316,9 +326,13 @@ int64_t txn_deadline_us(const struct txn *txn) NONNULL;
 
 /* ---- journal.c: audit and log ---- */
 
-/* Writes one audit line about a request. RES_EIO, RES_EMEM: it is not in the file. */
+/* Builds one audit line about a request; journal_commit writes it. RES_EMEM,
+ * RES_ECRYPTO: there is none. */
 enum result journal_write(struct txns *txns, const struct txn *txn,
                           enum log_event event, struct txn_now now) MUST_CHECK NONNULL;
+/* Writes all lines that were built, or none of them: RES_EIO, and whoever is in
+ * txns.writing has been denied. All of these are in txns.written then. */
+enum result journal_commit(struct txns *txns) NONNULL;
 /* The line of this start. */
 void journal_write_started(struct txns *txns, uint64_t transactions,
                            struct txn_now now) NONNULL;

@@ -101,15 +101,11 @@ static void close_primary(void *arg, enum txn_link link, const char *why)
 }
 
 /* L-4: whole lines, chained. */
-static enum result audit_write(void *arg, const uint8_t *line, size_t len)
+static void append_line(struct paper *paper, const uint8_t *line, size_t len)
 {
-    struct stage *stage = arg;
-    struct paper *paper = &stage->paper;
     char prev[2 * 32 + 1];
     struct log_found found;
 
-    if (paper->write_fails || (paper->fails_at > 0 && --paper->fails_at == 0))
-        return RES_EIO;
     for (int i = 0; i < 32; i++)
         snprintf(prev + 2 * i, 3, "%02x", paper->prev[i]);
     assert_ptr_equal(memchr(line, '\n', len), line + len - 1);
@@ -123,6 +119,23 @@ static enum result audit_write(void *arg, const uint8_t *line, size_t len)
     assert_true(paper->len + len <= PAPER_OCTETS);
     memcpy(paper->chars + paper->len, line, len);
     paper->len += len;
+}
+
+static enum result audit_write(void *arg, const uint8_t *lines, size_t len)
+{
+    struct stage *stage = arg;
+    struct paper *paper = &stage->paper;
+    const uint8_t *end = lines + len;
+
+    if (paper->write_fails || (paper->fails_at > 0 && --paper->fails_at == 0))
+        return RES_EIO;
+    paper->writes++;
+    while (lines < end) {
+        const uint8_t *newline = memchr(lines, '\n', (size_t)(end - lines));
+        assert_non_null(newline);
+        append_line(paper, lines, (size_t)(newline + 1 - lines));
+        lines = newline + 1;
+    }
     return RES_OK;
 }
 
@@ -327,8 +340,17 @@ static struct ask *deliver(struct stage *stage, struct ask *ask)
     leave(stage);
     assert_int_equal(ask->opened.fate == TXN_ANSWERED,
                      ask->replies + ask->is_dismissed == 1);
-    stage_advance(stage, 0);
+    if (!stage->is_burst)
+        stage_flush(stage);
     return ask;
+}
+
+void stage_flush(struct stage *stage)
+{
+    enter(stage);
+    txns_flush(stage->txns, stage->now);
+    leave(stage);
+    stage_advance(stage, 0);
 }
 
 struct ask *stage_ask(struct stage *stage, const struct wish *wish)
@@ -451,10 +473,10 @@ static void port_close_primary(void *arg, enum txn_link link, const char *why)
     enter(arg);
 }
 
-static enum result port_audit_write(void *arg, const uint8_t *line, size_t len)
+static enum result port_audit_write(void *arg, const uint8_t *lines, size_t len)
 {
     leave(arg);
-    enum result result = audit_write(arg, line, len);
+    enum result result = audit_write(arg, lines, len);
     enter(arg);
     return result;
 }

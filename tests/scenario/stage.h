@@ -117,7 +117,8 @@ struct paper {
     size_t len;
     size_t synced_len;
     bool write_fails, sync_fails;
-    unsigned fails_at; /* the how manieth line from now, and no other; 0: none */
+    unsigned fails_at; /* the how manieth write from now, and no other; 0: none */
+    unsigned writes;
     unsigned syncs_asked;
     int64_t sync_delay_us;
     struct {
@@ -154,6 +155,7 @@ struct stage {
     uint16_t random;
     unsigned stuck_ids;     /* so many more times the same "random" ID comes */
     bool has_no_audit_rule; /* audit.sync is off */
+    bool is_burst;          /* what is sent comes together, until stage_flush */
     bool is_traced;         /* TSIGATE_TRACE is set in the environment */
     unsigned sent;
     unsigned requests[STAGE_MESSAGES]; /* in each update that the primary was sent */
@@ -181,6 +183,8 @@ void stage_reload(struct stage *stage, const char *acl,
 void stage_advance(struct stage *stage, int64_t us);
 /* Sends a message and lets happen what is due now. */
 struct ask *stage_ask(struct stage *stage, const struct wish *wish);
+/* The end of a burst. */
+void stage_flush(struct stage *stage);
 /* Octets that no honest client writes, over UDP and unsigned. */
 struct ask *stage_send(struct stage *stage, const uint8_t *octets, size_t len);
 /* The same octets again, under another header ID and, unless the copy comes on the

@@ -1,4 +1,6 @@
 /* No NOERROR without its line on disk; no line, no update (I8, L-1, L-2, R-7). */
+#include <stdlib.h>
+
 #include "words.h"
 
 static struct stage stage;
@@ -224,6 +226,144 @@ static void test_crash_leaves_an_intent(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* ---- what comes together ---- */
+
+#define BURST 5
+
+static struct ask *burst[BURST];
+
+/* Two refusals, an update and two refusals; nobody has an answer before the lines are
+ * in the file. */
+static void open_burst(void)
+{
+    stage.is_burst = true;
+    for (unsigned i = 0; i < BURST; i++)
+        burst[i] =
+            i == 2 ? add_native(&stage, i)
+                   : stage_ask(&stage,
+                               &(struct wish){.key = MX1, .items = {ADD(TARGET2, i)}});
+    stage.is_burst = false;
+    for (unsigned i = 0; i < BURST; i++)
+        assert_int_equal(burst[i]->replies, 0);
+}
+
+static long seq_of(const struct ask *ask)
+{
+    const char *seq = strstr(stage_line(&stage, ask, "result"), "\"seq\":");
+
+    assert_non_null(seq);
+    return strtol(seq + strlen("\"seq\":"), NULL, 10);
+}
+
+static void test_burst_shares_a_write(void **state)
+{
+    long last = 0;
+
+    (void)state;
+    unsigned writes = stage.paper.writes;
+    open_burst();
+    /* L-2: an intent is in the file before its update leaves, with what was built. */
+    assert_int_equal(stage.paper.writes, writes + 1);
+    stage_flush(&stage);
+    assert_int_equal(stage.paper.writes,
+                     writes + 3); /* the last refusals, the result */
+    for (unsigned i = 0; i < BURST; i++) {
+        if (i == 2)
+            expect_reply(burst[i], RCODE_NOERROR, "");
+        else
+            expect_reply(burst[i], RCODE_REFUSED, "name-not-granted");
+        if (i == 2)
+            continue;
+        assert_true(seq_of(burst[i]) > last); /* in their order */
+        last = seq_of(burst[i]);
+    }
+}
+
+/* ENOSPC in the middle: what was not written was not decided. */
+static void test_burst_is_written_in_part(void **state)
+{
+    (void)state;
+    open_burst();
+    stage.paper.fails_at = 1;
+    stage_flush(&stage);
+    for (unsigned i = 0; i < BURST; i++) {
+        if (i < 2)
+            expect_reply(burst[i], RCODE_REFUSED, "name-not-granted");
+        else if (i == 2)
+            expect_reply(burst[i], RCODE_NOERROR, "");
+        else
+            expect_reply(burst[i], RCODE_SERVFAIL, "audit-unavailable");
+        if (i > 2)
+            assert_string_equal(stage_line(&stage, burst[i], "result"), "");
+    }
+    expect_reply(stage_repeat(&stage, burst[4], false), RCODE_REFUSED,
+                 "name-not-granted");
+}
+
+/* A refusal before an intent that cannot be written shares its fate. */
+static void test_burst_without_intent(void **state)
+{
+    (void)state;
+    stage.paper.write_fails = true;
+    open_burst();
+    stage_flush(&stage);
+    for (unsigned i = 0; i < BURST; i++)
+        expect_reply(burst[i], RCODE_SERVFAIL, "audit-unavailable");
+    assert_int_equal(burst[2]->applied, 0);
+    stage.paper.write_fails = false;
+    expect_reply(stage_repeat(&stage, burst[2], false), RCODE_NOERROR, "");
+}
+
+/* A copy that comes with its original: both are answered, once each, and one is
+ * executed. */
+static void test_burst_of_copies(void **state)
+{
+    (void)state;
+    stage.is_burst = true;
+    struct ask *update = add_native(&stage, 1);
+    struct ask *copy = stage_repeat(&stage, update, false);
+    struct ask *refused =
+        stage_ask(&stage, &(struct wish){.key = MX1, .items = {ADD(TARGET2, 1)}});
+    struct ask *again = stage_repeat(&stage, refused, false);
+    stage.is_burst = false;
+    stage_flush(&stage);
+    expect_reply(update, RCODE_NOERROR, "");
+    expect_reply(copy, RCODE_NOERROR, "");
+    assert_int_equal(update->applied, 1);
+    expect_reply(refused, RCODE_REFUSED, "name-not-granted");
+    expect_reply(again, RCODE_REFUSED, "name-not-granted");
+}
+
+/* R-5: who waits for nothing but the end of the burst takes no place from the next
+ * one. */
+static void test_burst_of_one_host(void **state)
+{
+    struct ask *asks[100];
+
+    (void)state;
+    stage.is_burst = true;
+    for (unsigned i = 0; i < 100; i++)
+        asks[i] =
+            stage_ask(&stage, &(struct wish){.key = MX1, .items = {ADD(TARGET2, i)}});
+    stage.is_burst = false;
+    stage_flush(&stage);
+    for (unsigned i = 0; i < 100; i++)
+        expect_reply(asks[i], RCODE_REFUSED, "name-not-granted");
+}
+
+/* The gateway ends between the lines that are built and the write: nobody was told
+ * anything, and the chain goes on where the file ends. */
+static void test_end_in_a_burst(void **state)
+{
+    (void)state;
+    open_burst();
+    stage_restart(&stage);
+    stage_flush(&stage);
+    for (unsigned i = 3; i < BURST; i++)
+        expect_reply(stage_repeat(&stage, burst[i], false), RCODE_REFUSED,
+                     "name-not-granted");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +381,12 @@ int main(void)
         CASE(test_lines_of_each),
         CASE(test_suppressed_lines_wait_for_room),
         CASE(test_crash_leaves_an_intent),
+        CASE(test_burst_shares_a_write),
+        CASE(test_burst_is_written_in_part),
+        CASE(test_burst_without_intent),
+        CASE(test_burst_of_copies),
+        CASE(test_burst_of_one_host),
+        CASE(test_end_in_a_burst),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,16 @@ static void note_applied(struct stage *stage, struct ask *ask)
         stage->on_applied(ask);
 }
 
+/* Whether its end is in the audit: then its answer follows within the event. */
+static bool is_decided(const struct stage *stage, const struct ask *ask)
+{
+    char mac[2 * LIMIT_MAC_OCTETS + 1];
+    const char *const words[] = {"{\"event\":\"result\"", mac};
+
+    watch_hex(&ask->mac, mac);
+    return watch_find_line(&stage->paper, stage->paper.len, words, 2) != NULL;
+}
+
 /* U-11: nobody who came before on the connection waits still. What came by another way
  * too may go that way. */
 static void watch_order(const struct stage *stage, const struct ask *ask)
@@ -87,7 +97,9 @@ static void watch_order(const struct stage *stage, const struct ask *ask)
             earlier->key == ask->key && earlier->original == earlier &&
             !earlier->is_repeated && earlier->effect_count > 0 &&
             earlier->is_authorised && earlier->opened.fate == TXN_WAITING &&
-            earlier->forwarded_at == 0 && earlier->replies + earlier->is_dismissed == 0)
+            earlier->forwarded_at == 0 &&
+            earlier->replies + earlier->is_dismissed == 0 &&
+            !is_decided(stage, earlier))
             fail_msg("U-11: %04x overtook %04x", ask->id, earlier->id);
     }
 }

@@ -219,6 +219,38 @@ static void test_full_disk(void **state)
     audit_close(&run.audit);
 }
 
+/* The disk fills in the middle of several lines: none of them is there. */
+static void test_full_disk_between_lines(void **state)
+{
+    struct run run = open_run();
+    struct rlimit before, small;
+    uint8_t octets[3 * 4096];
+    size_t len = 0, len_before, len_after;
+
+    (void)state;
+    write_line(&run, LOG_RESULT);
+    (void)read_file(&len_before);
+    struct log_chain chain = run.chain;
+    for (int i = 0; i < 3; i++)
+        len += build_line(&run, LOG_RESULT, octets + len, sizeof(octets) - len);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = len_before + len / 2;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_equal(audit_write(run.audit, octets, len), RES_EIO);
+    (void)read_file(&len_after);
+    assert_int_equal(len_after, len_before);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(audit_write(run.audit, octets, len), RES_OK);
+    audit_close(&run.audit);
+    run.audit = NULL;
+    assert_int_equal(chain.next_seq, 2);
+    run = open_run();
+    assert_int_equal(run.journal.next_seq, 5);
+    expect_prev(&run.journal);
+    audit_close(&run.audit);
+}
+
 /* D9: only the end of a big file is read, as far back as it can matter. */
 static void test_big_file(void **state)
 {
@@ -394,6 +426,7 @@ int main(void)
         cmocka_unit_test_setup(test_torn_line, new_path),
         cmocka_unit_test_setup(test_intent_without_result, new_path),
         cmocka_unit_test_setup(test_full_disk, new_path),
+        cmocka_unit_test_setup(test_full_disk_between_lines, new_path),
         cmocka_unit_test_setup(test_big_file, new_path),
         cmocka_unit_test_setup(test_usable_lines, new_path),
         cmocka_unit_test_setup(test_rotation, new_path),
