@@ -25,6 +25,7 @@ import dns.query
 import pytest
 
 import wire
+from finger import finger
 from lab import BUILD, SHADOW, STATIC, Lab, Named, Primary, Program, accepts, \
     free_port, named_conf
 from prober import Prober, ask_tlsa
@@ -214,6 +215,7 @@ class Postfix(Program):
         root = program_root("postfix", "usr/lib/postfix/sbin/master")
         if os.geteuid() != 0:
             pytest.skip("Postfix's master runs as root alone")
+        self.root = root
         self.port = free_port()
         self.ports = {"smtp": self.port}
         self.tls = folder / "tls"
@@ -363,6 +365,11 @@ class DaneLab(Lab):
         return [str(word) for word in (
             BUILD / "tsigate-tlsa", command, "--resolver",
             f"127.0.0.1:{self.validator.port}", *where[command], *words)]
+
+    def finger(self, postfix):
+        """What another Postfix says that wants DANE."""
+        return finger(postfix.folder, postfix.root, self.validator.port, HOST,
+                      postfix.port)
 
     def prober(self, port):
         owner, target = f"_{port}._tcp.{HOST}", f"_{port}._tcp.mx1.{SHADOW}"

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from dane_lab import HOST, TTL, Certificate, Dovecot, Postfix
-from lab import SHADOW
+from lab import SHADOW, until
 
 PORT = 4433  # nobody listens
 
@@ -81,3 +81,21 @@ def test_check(dane_lab, services, published, protocol):
     assert "the same at all 2 name servers" in done.stdout
     assert "authenticated by the resolver (AD)" in done.stdout
 
+
+
+def test_posttls_finger(dane_lab, services, published, certificate, tmp_path):
+    """A mail server agrees with `check`, in what holds and in what does not."""
+    if "smtp" not in services:
+        pytest.skip("nothing here serves smtp")
+    postfix = next(one for one in dane_lab.programs if one.name == "postfix")
+    done = dane_lab.finger(postfix)
+    assert "Verified TLS connection established to mx1.duckcorp.org" in done.stdout, done
+    Certificate(tmp_path, "another").install(postfix)
+    postfix.reload()
+    try:
+        until(lambda: "Verified" not in dane_lab.finger(postfix).stdout, 10, "DANE fails")
+        check = dane_lab.tlsa_tool("check", "--starttls", "smtp", f"{HOST}:{postfix.port}")
+        assert run(check).returncode == 1
+    finally:
+        certificate.install(postfix)
+        postfix.reload()
