@@ -93,37 +93,48 @@ static enum result read_text(int fd, size_t size, const char *path, struct place
     return RES_EIO;
 }
 
-/* O-3: on what was opened, so that nobody can exchange it in between. */
-static enum result check_secrecy(const struct stat *stat, uid_t owner, const char *path,
-                                 struct place place, struct diags *diags)
-{
-    enum result result = RES_OK;
-    if (stat->st_uid != 0 && stat->st_uid != owner) {
-        complain(diags, place, path, "file-owner",
-                 "it belongs to uid %lu, who could change the keys: chown it to "
-                 "root or uid %lu",
-                 (unsigned long)stat->st_uid, (unsigned long)owner);
-        result = RES_EMISMATCH;
-    }
-    if ((stat->st_mode & (S_IWGRP | S_IWOTH | S_IROTH)) != 0) {
-        complain(diags, place, path, "file-mode",
-                 "mode %04o lets others %s: chmod g-w,o-rwx it",
-                 (unsigned)(stat->st_mode & 07777),
-                 (stat->st_mode & S_IROTH) != 0 ? "read the secrets"
-                                                : "write the keys");
-        result = RES_EMISMATCH;
-    }
-    return result;
-}
+enum guard {
+    GUARD_NONE = 0,
+    GUARD_OBEYED, /* nobody else may write it */
+    GUARD_SECRET, /* nor the world read it */
+};
 
 struct reading {
     const char *path;
     size_t limit;
     struct place place;
     struct diags *diags;
-    bool is_secret;
+    enum guard guard;
     uid_t owner;
 };
+
+/* O-3: on what was opened, so that nobody can exchange it in between. */
+static enum result check_guard(const struct reading *reading, const struct stat *stat)
+{
+    bool is_secret = reading->guard == GUARD_SECRET;
+    mode_t wrong = S_IWGRP | S_IWOTH | (is_secret ? S_IROTH : 0);
+    const char *what = is_secret ? "the keys" : "what is run";
+    enum result result = RES_OK;
+    if (stat->st_uid != 0 && stat->st_uid != reading->owner) {
+        complain(reading->diags, reading->place, reading->path, "file-owner",
+                 "it belongs to uid %lu, who could change %s: chown it to "
+                 "root or uid %lu",
+                 (unsigned long)stat->st_uid, what, (unsigned long)reading->owner);
+        result = RES_EMISMATCH;
+    }
+    if ((stat->st_mode & wrong) != 0) {
+        bool is_read = is_secret && (stat->st_mode & S_IROTH) != 0;
+        complain(reading->diags, reading->place, reading->path, "file-mode",
+                 "mode %04o lets others %s%s: chmod %s it",
+                 (unsigned)(stat->st_mode & 07777),
+                 is_read     ? "read the secrets"
+                 : is_secret ? "write "
+                             : "say ",
+                 is_read ? "" : what, is_secret ? "g-w,o-rwx" : "go-w");
+        result = RES_EMISMATCH;
+    }
+    return result;
+}
 
 static enum result read_file(const struct reading *reading, struct file_text *out)
 {
@@ -134,10 +145,8 @@ static enum result read_file(const struct reading *reading, struct file_text *ou
     enum result result = open_file(reading->path, place, reading->diags, &fd, &stat);
     if (result != RES_OK)
         return result;
-    if (reading->is_secret) {
-        result =
-            check_secrecy(&stat, reading->owner, reading->path, place, reading->diags);
-    }
+    if (reading->guard != GUARD_NONE)
+        result = check_guard(reading, &stat);
     if (result == RES_OK && (uintmax_t)stat.st_size > reading->limit) {
         complain(reading->diags, place, reading->path, "file-too-large",
                  "%jd octets; the limit is %zu", (intmax_t)stat.st_size,
@@ -169,7 +178,22 @@ enum result file_read_secret(const char *path, size_t limit, uid_t owner,
         .limit = limit,
         .place = place,
         .diags = diags,
-        .is_secret = true,
+        .guard = GUARD_SECRET,
+        .owner = owner,
+    };
+    return read_file(&reading, out);
+}
+
+enum result file_read_obeyed(const char *path, size_t limit, uid_t owner,
+                             struct place place, struct diags *diags,
+                             struct file_text *out)
+{
+    struct reading reading = {
+        .path = path,
+        .limit = limit,
+        .place = place,
+        .diags = diags,
+        .guard = GUARD_OBEYED,
         .owner = owner,
     };
     return read_file(&reading, out);

@@ -33,6 +33,10 @@ enum result file_read(const char *path, size_t limit, struct place place,
 enum result file_read_secret(const char *path, size_t limit, uid_t owner,
                              struct place place, struct diags *diags,
                              struct file_text *out) MUST_CHECK NONNULL;
+/* Likewise for a file that says what is run, which the world may read. */
+enum result file_read_obeyed(const char *path, size_t limit, uid_t owner,
+                             struct place place, struct diags *diags,
+                             struct file_text *out) MUST_CHECK NONNULL;
 /* Zeroes and frees the text. */
 void file_text_free(struct file_text *text) NONNULL;
 

@@ -2,6 +2,8 @@
 
 #include <ifaddrs.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/un.h>
 
 #include "base/addr.h"
 #include "base/buf.h"
@@ -83,8 +85,19 @@ static void check_servers(const struct settings *settings, struct diags *diags)
     }
 }
 
+static void check_control(const struct settings *settings, struct diags *diags)
+{
+    size_t longest = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+
+    if (settings->control != NULL && strlen(settings->control) > longest)
+        diags_error(diags, settings->control_place, "out-of-range",
+                    "'%s' is longer than the %zu octets of a socket's path",
+                    settings->control, longest);
+}
+
 void conf_check(const struct settings *settings, struct diags *diags)
 {
+    check_control(settings, diags);
     check_listeners(settings, diags);
     check_servers(settings, diags);
 }

@@ -2,6 +2,7 @@
 
 #include <libgen.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "conf/file.h"
@@ -193,8 +194,13 @@ static enum result add_source(struct conf_sources *sources, const char *name)
                        : file_path_from(sources->main, name, sources->arena);
     if (source->name == NULL || source->file == NULL)
         return RES_EMEM;
-    enum result res = file_read(source->file, LIMIT_CONF_FILE_OCTETS, (struct place){0},
-                                sources->diags, &source->text);
+    const struct place place = {.file = NULL};
+    enum result res =
+        sources->is_obeyed
+            ? file_read_obeyed(source->file, LIMIT_CONF_FILE_OCTETS, geteuid(), place,
+                               sources->diags, &source->text)
+            : file_read(source->file, LIMIT_CONF_FILE_OCTETS, place, sources->diags,
+                        &source->text);
     if (res != RES_OK)
         return res;
     while (*end != NULL)

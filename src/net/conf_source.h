@@ -19,6 +19,7 @@ struct conf_sources {
     const char *main;    /* tsigate.conf's path */
     struct arena *arena; /* of the places' file names */
     struct diags *diags;
+    bool is_obeyed; /* it names what is run: nobody else may be able to write it */
     struct conf_source *first; /* tsigate.conf; then what it includes */
     struct conf_overflow *overflows;
 };
@@ -26,7 +27,7 @@ struct conf_sources {
 /*
  * Reads main and what it includes into config. Overflowing integers are errors in diags
  * and no reason to stop: ask conf_sources_overflow_at. RES_EFORMAT (no tree), RES_EIO,
- * RES_EMEM.
+ * RES_EMISMATCH (is_obeyed, and others can write it), RES_EMEM.
  */
 enum result conf_sources_parse(struct conf_sources *sources,
                                config_t *config) MUST_CHECK NONNULL;

@@ -93,6 +93,7 @@ struct settings {
     struct place audit_place;
     bool audit_sync;       /* true */
     const char *control;   /* NULL: none */
+    struct place control_place;
     const char *user;      /* NULL: stay who we are */
     bool weak_algorithms;  /* false */
     bool explain_refusals; /* true */

@@ -236,6 +236,34 @@ static void missing_files_are_told(void **state)
     assert_int_equal(list.count, 0);
 }
 
+/* What is run as root is said by root alone; the world may read it. */
+static void what_is_obeyed_is_ours_alone(void **state)
+{
+    static const struct {
+        mode_t mode;
+        enum result result;
+    } cases[] = {
+        {0644, RES_OK},
+        {0600, RES_OK},
+        {0664, RES_EMISMATCH},
+        {0646, RES_EMISMATCH},
+    };
+    struct fixture *f = *state;
+    struct file_text text;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *path = make_file(f, "other", "x", cases[i].mode);
+        assert_int_equal(
+            file_read_obeyed(path, 9, geteuid(), nowhere, &f->diags, &text),
+            cases[i].result);
+        if (cases[i].result == RES_OK)
+            file_text_free(&text);
+        (void)unlink(path);
+    }
+    assert_non_null(strstr(f->diags.last->message,
+                           "mode 0646 lets others say what is run: chmod go-w it"));
+}
+
 #define TEST(function)                                                                 \
     cmocka_unit_test_setup_teardown(function, open_fixture, close_fixture)
 
@@ -245,7 +273,7 @@ int main(void)
         TEST(files_are_read_whole),      TEST(what_is_no_file_is_refused),
         TEST(secrets_are_kept),          TEST(secrets_belong_to_root_or_us),
         TEST(paths_start_at_their_file), TEST(lists_are_sorted_and_have_no_doubles),
-        TEST(missing_files_are_told),
+        TEST(missing_files_are_told),    TEST(what_is_obeyed_is_ours_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
