@@ -10,10 +10,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "dns/name.h"
 #include "policy/settings.h"
@@ -130,6 +132,12 @@ const struct deployment_certificate *
 deployment_find(const struct deployment *deployment, const char *name) NONNULL;
 /* "fullchain". */
 const char *deployment_format_name(enum deployment_format format);
+/* HOST:PORT or HOST:PORT/PROTOCOL; an IPv6 HOST stands in brackets, which host is
+ * without. *out NULL: TLS at once. RES_EFORMAT. */
+enum result deployment_probe_split(const char *word,
+                                   char host[static LIMIT_LINE_OCTETS],
+                                   uint16_t *out_port,
+                                   const struct starttls **out) MUST_CHECK NONNULL;
 /* Whether the private key is in it. */
 bool deployment_format_has_key(enum deployment_format format);
 
