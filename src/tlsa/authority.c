@@ -206,7 +206,7 @@ int authority_find(struct authority *authority, struct name owner)
 
 static enum authority_view view_from(struct authority *authority,
                                      const struct addr *address,
-                                     const struct rdata *records, size_t count)
+                                     const struct tlsa_records *records)
 {
     struct wire_msg msg;
     uint32_t ttl;
@@ -214,8 +214,8 @@ static enum authority_view view_from(struct authority *authority,
         return AUTHORITY_AWAY;
     if (msg.header.rcode != RCODE_NOERROR || (msg.header.flags & FLAG_AA) == 0)
         return AUTHORITY_LACKS;
-    for (size_t i = 0; i < count; i++) {
-        if (!answer_has(&msg, authority->target, TYPE_TLSA, &records[i], &ttl))
+    for (size_t i = 0; i < records->count; i++) {
+        if (!answer_has(&msg, authority->target, TYPE_TLSA, &records->array[i], &ttl))
             return AUTHORITY_LACKS;
     }
     return AUTHORITY_SERVES;
@@ -224,25 +224,23 @@ static enum authority_view view_from(struct authority *authority,
 /* An address that cannot be reached from here (IPv6, perhaps) does not matter while
  * another one of the same server answers. */
 static void ask_server(struct authority *authority, struct authority_server *server,
-                       const struct rdata *records, size_t count)
+                       const struct tlsa_records *records)
 {
     server->view = AUTHORITY_AWAY;
     for (size_t i = 0; i < server->count && server->view != AUTHORITY_LACKS; i++) {
-        enum authority_view view =
-            view_from(authority, &server->addresses[i], records, count);
+        enum authority_view view = view_from(authority, &server->addresses[i], records);
         if (view != AUTHORITY_AWAY)
             server->view = view;
     }
 }
 
-bool authority_ask(struct authority *authority, const struct rdata *records,
-                   size_t count)
+bool authority_ask(struct authority *authority, const struct tlsa_records *records)
 {
     bool all_serve = true;
     for (size_t i = 0; i < authority->count; i++) {
         struct authority_server *server = &authority->servers[i];
         if (server->view != AUTHORITY_SERVES)
-            ask_server(authority, server, records, count);
+            ask_server(authority, server, records);
         all_serve = all_serve && server->view == AUTHORITY_SERVES;
     }
     return all_serve;

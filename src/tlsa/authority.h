@@ -6,8 +6,8 @@
 #ifndef TSIGATE_TLSA_AUTHORITY_H
 #define TSIGATE_TLSA_AUTHORITY_H
 
-#include "dns/rdata.h"
 #include "tlsa/host.h"
+#include "tlsa/record.h"
 #include "tlsa/tool.h"
 
 #define AUTHORITY_SERVERS   32
@@ -44,7 +44,7 @@ int authority_open(struct tool *tool, const char *resolver, uint16_t port,
 /* The name servers of the zone where owner leads. TOOL_DONE, TOOL_OUTSIDE as told. */
 int authority_find(struct authority *authority, struct name owner) MUST_CHECK NONNULL;
 /* Asks each; whether all serve all the records. */
-bool authority_ask(struct authority *authority, const struct rdata *records,
-                   size_t count) MUST_CHECK NONNULL;
+bool authority_ask(struct authority *authority,
+                   const struct tlsa_records *records) MUST_CHECK NONNULL;
 
 #endif

@@ -8,29 +8,18 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/outcome.h"
-#include "dns/build.h"
-#include "dns/type.h"
-#include "tlsa/answer.h"
 #include "tlsa/authority.h"
 #include "tlsa/certfile.h"
-#include "tlsa/host.h"
-#include "tlsa/record.h"
+#include "tlsa/publisher.h"
 
 #define PUBLISH_SERVICES 32
-/* A short TTL keeps a roll-over short: the new record has to outlive the old ones in
- * caches. */
-#define DEFAULT_TTL_S    300
 #define DEFAULT_WAIT_S   300
 #define WAIT_MAX_S       86400
 #define WAIT_INTERVAL_MS 2000
-#define EDE_OPTION       15 /* RFC 8914 2 */
-#define EDNS_OCTETS      1232
 
 struct publish {
     struct tool *tool;
-    struct host host;
-    struct dns_client *client;
+    struct publisher publisher;
     struct name name;
     struct service services[PUBLISH_SERVICES];
     size_t service_count;
@@ -38,156 +27,25 @@ struct publish {
     struct tlsa_form form;
     uint32_t ttl_s;
     bool has_ttl;
-    struct rdata records[CERTFILE_CERTIFICATES];
-    size_t record_count;
+    struct tlsa_records records;
     uint32_t wait_s; /* 0: not */
     const char *resolver;
     uint16_t authority_port;
 };
 
-/* One service's name while it is worked on. */
-struct rrset {
-    struct name owner;
-    struct name_buf zone;
-    bool is_there[CERTFILE_CERTIFICATES]; /* of publish's records */
-    size_t missing;
-    uint32_t ttl_s; /* of what is there, or of what is to be */
-};
-
-/* ---- questions to the server ---- */
-
-static int complain(struct publish *publish, int code, struct name name,
-                    const char *wrong)
-{
-    char server[ADDR_TEXT_OCTETS];
-    return tool_fail(code, "server %s: %s: %s",
-                     addr_format_port(&publish->host.server, server),
-                     tool_name_text(publish->tool, name), wrong);
-}
-
-/* The server's own words (RFC 8914), printable ASCII alone; "" without. */
-static void read_extra(const struct wire_msg *msg, char *text, size_t capacity)
-{
-    size_t len = 0;
-    text[0] = '\0';
-    if (!msg->has_opt)
-        return;
-    struct reader r = reader_of(msg->octets + msg->opt.rdata_at, msg->opt.rdata_len);
-    while (reader_left(&r) > 0 && !r.failed) {
-        uint16_t option = reader_u16(&r);
-        struct reader value = reader_sub(&r, reader_u16(&r));
-        if (option != EDE_OPTION || r.failed)
-            continue;
-        reader_skip(&value, 2);
-        while (reader_left(&value) > 0 && len + 4 < capacity) {
-            uint8_t octet = reader_u8(&value);
-            text[len++] = octet >= ' ' && octet <= '~' ? (char)octet : '?';
-        }
-    }
-    text[len] = '\0';
-}
-
-/* A refusal is an answer (1); a server that cannot do it is a failure outside (4). */
-static int complain_rcode(struct publish *publish, struct name name,
-                          const struct wire_msg *msg)
-{
-    char extra[LIMIT_REASON_OCTETS + 4];
-    int code = msg->header.rcode == RCODE_SERVFAIL ? TOOL_OUTSIDE : TOOL_NO;
-    read_extra(msg, extra, sizeof extra);
-    const char *said =
-        arena_printf(&publish->tool->arena, "%s%s%s", rcode_name(msg->header.rcode),
-                     extra[0] != '\0' ? ": " : "", extra);
-    return complain(publish, code, name, said != NULL ? said : "?");
-}
-
-static bool is_answer(const struct wire_msg *msg)
-{
-    return msg->header.rcode == RCODE_NOERROR || msg->header.rcode == RCODE_NXDOMAIN;
-}
-
-/* As nsupdate does: the name's SOA, then its parent's. A CNAME speaks of another name,
- * and so does the SOA that comes with it. */
-static int find_zone(struct publish *publish, struct rrset *rrset)
-{
-    struct wire_msg msg;
-    for (struct name name = rrset->owner;; name = name_parent(name)) {
-        struct wire_rr rr;
-        const char *wrong = dns_client_ask(publish->client, name, TYPE_SOA, 0, &msg);
-        if (wrong != NULL)
-            return complain(publish, TOOL_OUTSIDE, name, wrong);
-        bool is_alias = answer_find(&msg, SECTION_PREREQUISITE, name, TYPE_CNAME, &rr);
-        if (is_answer(&msg) && !is_alias && (msg.header.flags & FLAG_AA) != 0 &&
-            answer_zone(&msg, name, &rrset->zone) == RES_OK)
-            return TOOL_DONE;
-        if (name_is_root(name))
-            break;
-    }
-    if (!is_answer(&msg))
-        return complain_rcode(publish, rrset->owner, &msg);
-    return complain(publish, TOOL_NO, rrset->owner, "it has no zone for that name");
-}
-
-static int read_rrset(struct publish *publish, struct rrset *rrset)
-{
-    struct wire_msg msg;
-    struct wire_rr rr;
-    const char *wrong =
-        dns_client_ask(publish->client, rrset->owner, TYPE_TLSA, 0, &msg);
-    if (wrong != NULL)
-        return complain(publish, TOOL_OUTSIDE, rrset->owner, wrong);
-    if (!is_answer(&msg))
-        return complain_rcode(publish, rrset->owner, &msg);
-    if (answer_find(&msg, SECTION_PREREQUISITE, rrset->owner, TYPE_CNAME, &rr))
-        return complain(publish, TOOL_NO, rrset->owner,
-                        "a CNAME stands there, and this server would ignore what is "
-                        "added (is it the gateway?)");
-    rrset->missing = 0;
-    rrset->ttl_s = publish->ttl_s;
-    if (answer_find(&msg, SECTION_PREREQUISITE, rrset->owner, TYPE_TLSA, &rr) &&
-        !publish->has_ttl)
-        rrset->ttl_s = rr.ttl;
-    for (size_t i = 0; i < publish->record_count; i++) {
-        uint32_t ttl_s;
-        rrset->is_there[i] =
-            answer_has(&msg, rrset->owner, TYPE_TLSA, &publish->records[i], &ttl_s);
-        rrset->missing += !rrset->is_there[i];
-    }
-    return TOOL_DONE;
-}
-
-static int add_missing(struct publish *publish, struct rrset *rrset)
-{
-    struct wire_msg msg;
-    struct writer *w =
-        dns_client_begin(publish->client, OPCODE_UPDATE << WIRE_OPCODE_SHIFT);
-    build_question(w, name_of(&rrset->zone), TYPE_SOA, CLASS_IN);
-    for (size_t i = 0; i < publish->record_count; i++) {
-        if (!rrset->is_there[i])
-            build_rr(w, SECTION_UPDATE, rrset->owner, TYPE_TLSA, CLASS_IN, rrset->ttl_s,
-                     &publish->records[i]);
-    }
-    build_opt(w, EDNS_OCTETS, RCODE_NOERROR, -1, NULL);
-    const char *wrong = dns_client_exchange(publish->client, &msg);
-    if (wrong != NULL)
-        return complain(publish, TOOL_OUTSIDE, rrset->owner, wrong);
-    if (msg.header.rcode != RCODE_NOERROR)
-        return complain_rcode(publish, rrset->owner, &msg);
-    return TOOL_DONE;
-}
-
 /* ---- output ---- */
 
-static void print_record(struct publish *publish, const struct rrset *rrset, size_t i,
-                         bool is_added)
+static void print_record(struct publish *publish, struct name name, struct name zone,
+                         const struct rdata *rdata, bool is_added)
 {
     struct tool *tool = publish->tool;
-    const uint8_t *octets = publish->records[i].octets;
-    size_t data_len = publish->records[i].len - 3U;
-    const char *owner = tool_name_text(tool, rrset->owner);
+    const uint8_t *octets = rdata->octets;
+    size_t data_len = rdata->len - 3U;
+    const char *owner = tool_name_text(tool, name);
     if (tool->is_json) {
         json_object_open(&tool->json, NULL);
         json_string(&tool->json, "owner", owner);
-        json_string(&tool->json, "zone", tool_name_text(tool, name_of(&rrset->zone)));
+        json_string(&tool->json, "zone", tool_name_text(tool, zone));
         json_number(&tool->json, "usage", octets[0]);
         json_number(&tool->json, "selector", octets[1]);
         json_number(&tool->json, "matching", octets[2]);
@@ -202,33 +60,7 @@ static void print_record(struct publish *publish, const struct rrset *rrset, siz
     writer_string(&tool->out, "\n");
 }
 
-/* ---- one service ---- */
-
-/* NOERROR alone is no proof: BIND answers it to additions that it ignores, such as
- * those beside a CNAME. */
-static int publish_rrset(struct publish *publish, struct rrset *rrset)
-{
-    bool was_there[CERTFILE_CERTIFICATES];
-    int code = find_zone(publish, rrset);
-    if (code == TOOL_DONE)
-        code = read_rrset(publish, rrset);
-    if (code != TOOL_DONE)
-        return code;
-    memcpy(was_there, rrset->is_there, sizeof was_there);
-    if (rrset->missing > 0) {
-        code = add_missing(publish, rrset);
-        if (code == TOOL_DONE)
-            code = read_rrset(publish, rrset);
-        if (code != TOOL_DONE)
-            return code;
-        if (rrset->missing > 0)
-            return complain(publish, TOOL_NO, rrset->owner,
-                            "it said that all is done, and does not have the record");
-    }
-    for (size_t i = 0; i < publish->record_count; i++)
-        print_record(publish, rrset, i, !was_there[i]);
-    return TOOL_DONE;
-}
+/* ---- until everybody serves it ---- */
 
 static void tell_views(const struct authority *authority)
 {
@@ -253,7 +85,7 @@ static int wait_for(struct publish *publish, struct name owner, time_t deadline)
         code = authority_find(&authority, owner);
     if (code != TOOL_DONE)
         return code;
-    while (!authority_ask(&authority, publish->records, publish->record_count)) {
+    while (!authority_ask(&authority, &publish->records)) {
         if (time(NULL) >= deadline) {
             tell_views(&authority);
             return TOOL_OUTSIDE;
@@ -271,6 +103,8 @@ static int wait_for(struct publish *publish, struct name owner, time_t deadline)
 static int publish_service(struct publish *publish, const struct service *service,
                            struct name *out_owner)
 {
+    static const struct tlsa_records none = {.count = 0};
+    struct publisher_found found;
     struct name_buf owner;
     if (service_owner(service, publish->name, &owner) != RES_OK)
         return tool_fail(TOOL_USAGE, "%s is too long for a service below it",
@@ -278,13 +112,17 @@ static int publish_service(struct publish *publish, const struct service *servic
     *out_owner = name_copy(&publish->tool->arena, name_of(&owner));
     if (out_owner->octets == NULL)
         return tool_fail(TOOL_OUTSIDE, "out of memory");
-    const char *wrong =
-        dns_client_open(publish->client, &publish->host.server, publish->host.key);
-    if (wrong != NULL)
-        return complain(publish, TOOL_OUTSIDE, *out_owner, wrong);
-    struct rrset rrset = {.owner = *out_owner};
-    int code = publish_rrset(publish, &rrset);
-    dns_client_close(publish->client);
+    const struct publisher_change change = {
+        .owner = *out_owner,
+        .wanted = &publish->records,
+        .unwanted = &none,
+        .ttl_s = publish->ttl_s,
+        .has_ttl = publish->has_ttl,
+    };
+    int code = publisher_apply(&publish->publisher, &change, &found);
+    for (size_t i = 0; code == TOOL_DONE && i < publish->records.count; i++)
+        print_record(publish, *out_owner, name_of(&found.zone),
+                     &publish->records.array[i], !found.has_wanted[i]);
     return code;
 }
 
@@ -305,14 +143,10 @@ static int make_records(struct publish *publish)
 {
     struct certfile file;
     struct tool *tool = publish->tool;
-    size_t first = 0;
-    size_t end = 0;
     enum result result = certfile_open(&file, publish->cert, &tool->diags);
     if (result == RES_OK)
-        tlsa_certificates(&file, publish->form, &first, &end);
-    for (size_t i = first; result == RES_OK && i < end; i++)
-        result = tlsa_rdata(&file, i, publish->form, &tool->arena,
-                            &publish->records[publish->record_count++]);
+        result =
+            tlsa_records_make(&file, publish->form, &tool->arena, &publish->records);
     if (result == RES_EMISMATCH)
         diags_error(&tool->diags, (struct place){.file = publish->cert}, "",
                     "selector 0 is about a whole certificate: expected one");
@@ -325,12 +159,9 @@ static int make_records(struct publish *publish)
 static int publish_all(struct publish *publish)
 {
     struct tool *tool = publish->tool;
-    publish->client = arena_alloc(&tool->arena, sizeof *publish->client);
-    if (publish->client == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
     int code = make_records(publish);
     if (code == TOOL_DONE)
-        code = host_open(tool, &publish->host);
+        code = publisher_open(tool, &publish->publisher);
     if (code == TOOL_DONE)
         code = tool_output_open(tool);
     if (code == TOOL_DONE) {
@@ -352,7 +183,7 @@ static int publish_all(struct publish *publish)
             tool_output_print(tool); /* what was done, also before a failure */
         code = code != TOOL_DONE ? code : printed;
     }
-    host_close(&publish->host);
+    publisher_close(&publish->publisher);
     return code;
 }
 
@@ -439,7 +270,7 @@ int publish_main(struct tool *tool, int argc, char **argv)
     struct publish publish = {
         .tool = tool,
         .form = tlsa_own_key,
-        .ttl_s = DEFAULT_TTL_S,
+        .ttl_s = PUBLISHER_TTL_S,
         .authority_port = HOST_DNS_PORT,
     };
     int option;

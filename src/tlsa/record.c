@@ -124,3 +124,54 @@ void tlsa_certificates(const struct certfile *file, struct tlsa_form form,
     *first = is_issuer && file->count > 1 ? 1 : 0;
     *end = is_issuer && file->count > 1 ? file->count : 1;
 }
+
+enum result tlsa_records_make(const struct certfile *file, struct tlsa_form form,
+                              struct arena *arena, struct tlsa_records *out)
+{
+    size_t first;
+    size_t end;
+    enum result result = RES_OK;
+    tlsa_certificates(file, form, &first, &end);
+    for (size_t i = first; result == RES_OK && i < end; i++) {
+        struct rdata rdata;
+        result = tlsa_rdata(file, i, form, arena, &rdata);
+        if (result == RES_OK)
+            result = tlsa_records_add(out, &rdata);
+    }
+    return result;
+}
+
+static bool is_equal(const struct rdata *a, const struct rdata *b)
+{
+    return a->len == b->len && memcmp(a->octets, b->octets, a->len) == 0;
+}
+
+bool tlsa_records_have(const struct tlsa_records *records, const struct rdata *rdata)
+{
+    for (size_t i = 0; i < records->count; i++) {
+        if (is_equal(&records->array[i], rdata))
+            return true;
+    }
+    return false;
+}
+
+enum result tlsa_records_add(struct tlsa_records *records, const struct rdata *rdata)
+{
+    if (tlsa_records_have(records, rdata))
+        return RES_OK;
+    if (records->count == TLSA_RECORDS)
+        return RES_EMEM;
+    records->array[records->count++] = *rdata;
+    return RES_OK;
+}
+
+bool tlsa_records_equal(const struct tlsa_records *a, const struct tlsa_records *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (!tlsa_records_have(b, &a->array[i]))
+            return false;
+    }
+    return true;
+}

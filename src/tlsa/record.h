@@ -5,6 +5,7 @@
 #ifndef TSIGATE_TLSA_RECORD_H
 #define TSIGATE_TLSA_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,15 @@ struct tlsa_form {
     uint8_t usage;
     uint8_t selector;
     uint8_t matching;
+};
+
+/* More records of one name have been forgotten, not rolled over. */
+#define TLSA_RECORDS 32
+
+/* The values of one RRset, each once, in the order in which they came. */
+struct tlsa_records {
+    struct rdata array[TLSA_RECORDS]; /* octets: the arena's */
+    size_t count;
 };
 
 extern const struct tlsa_form tlsa_own_key;    /* 3 1 1 */
@@ -55,5 +65,18 @@ enum result tlsa_rdata(const struct certfile *file, size_t index, struct tlsa_fo
  */
 void tlsa_certificates(const struct certfile *file, struct tlsa_form form,
                        size_t *first, size_t *end) NONNULL;
+/* The records of all of those, which *out has none of yet. As tlsa_rdata; RES_EMEM also
+ * for more than fit. */
+enum result tlsa_records_make(const struct certfile *file, struct tlsa_form form,
+                              struct arena *arena,
+                              struct tlsa_records *out) MUST_CHECK NONNULL;
+
+bool tlsa_records_have(const struct tlsa_records *records,
+                       const struct rdata *rdata) NONNULL;
+/* Where it is not there yet. RES_EMEM: no more fit. */
+enum result tlsa_records_add(struct tlsa_records *records,
+                             const struct rdata *rdata) MUST_CHECK NONNULL;
+bool tlsa_records_equal(const struct tlsa_records *a,
+                        const struct tlsa_records *b) NONNULL;
 
 #endif

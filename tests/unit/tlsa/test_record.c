@@ -199,12 +199,45 @@ static void test_what_is_no_file_of_ours(void **state)
     }
 }
 
+static void test_sets_of_records(void **state)
+{
+    (void)state;
+    static const uint8_t octets[TLSA_RECORDS + 1][4] = {{3, 1, 1, 1}, {3, 1, 1, 2}};
+    struct tlsa_records a = {.count = 0};
+    struct tlsa_records b = {.count = 0};
+    const struct rdata one = {octets[0], 4};
+    const struct rdata prefix = {octets[0], 3};
+    const struct rdata two = {octets[1], 4};
+    assert_true(tlsa_records_equal(&a, &b));
+    assert_int_equal(tlsa_records_add(&a, &one), RES_OK);
+    assert_int_equal(tlsa_records_add(&a, &two), RES_OK);
+    assert_int_equal(tlsa_records_add(&a, &one), RES_OK);
+    assert_int_equal(a.count, 2);
+    assert_true(tlsa_records_have(&a, &two));
+    assert_false(tlsa_records_have(&a, &prefix));
+    assert_int_equal(tlsa_records_add(&b, &two), RES_OK);
+    assert_false(tlsa_records_equal(&a, &b));
+    assert_int_equal(tlsa_records_add(&b, &one), RES_OK);
+    assert_true(tlsa_records_equal(&a, &b)); /* in any order */
+    b.count = 0;
+    for (size_t i = 0; i < TLSA_RECORDS; i++) {
+        const struct rdata other = {octets[0], (uint16_t)i};
+        b.array[b.count++] = other;
+    }
+    assert_int_equal(tlsa_records_add(&b, &two), RES_EMEM);
+    assert_int_equal(tlsa_records_add(&b, &one), RES_OK); /* is in it */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_services), cmocka_unit_test(test_owner),
-        cmocka_unit_test(test_forms),    cmocka_unit_test(test_which_certificates),
-        cmocka_unit_test(test_a_key),    cmocka_unit_test(test_what_is_no_file_of_ours),
+        cmocka_unit_test(test_services),
+        cmocka_unit_test(test_owner),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_which_certificates),
+        cmocka_unit_test(test_a_key),
+        cmocka_unit_test(test_what_is_no_file_of_ours),
+        cmocka_unit_test(test_sets_of_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
