@@ -68,8 +68,42 @@ static unsigned column_of(const char *line, size_t len, const char *word)
     return 0;
 }
 
+/* A group in a list has no name: how many of its list begin in its line before it. */
+static unsigned count_before(const config_setting_t *list,
+                             const config_setting_t *group)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; config_setting_get_elem(list, i) != group; i++)
+        count += config_setting_source_line(config_setting_get_elem(list, i)) ==
+                 config_setting_source_line(group);
+    return count;
+}
+
+/* The brace of the group: those of a list stand behind ( or a comma. */
+static unsigned column_of_group(const char *line, size_t len,
+                                const config_setting_t *group)
+{
+    const config_setting_t *list = config_setting_parent(group);
+    const char *name = config_setting_name(list);
+    unsigned left = count_before(list, group);
+    size_t i = 0;
+    char before = ','; /* the last one that is no blank */
+
+    if (name != NULL &&
+        config_setting_source_line(list) == config_setting_source_line(group))
+        i = column_of(line, len, name);
+    for (; i < len; i++) {
+        if (line[i] == '{' && (before == ',' || before == '(') && left-- == 0)
+            return (unsigned)i + 1;
+        if (line[i] != ' ' && line[i] != '\t')
+            before = line[i];
+    }
+    return 0;
+}
+
 /* libconfig knows only lines: the column is where the line has the setting's name, or
- * the text of a list's element. */
+ * the element of a list. */
 struct place conf_sources_place(const struct conf_sources *sources,
                                 const config_setting_t *setting)
 {
@@ -82,10 +116,13 @@ struct place conf_sources_place(const struct conf_sources *sources,
 
     if (word == NULL && config_setting_type(setting) == CONFIG_TYPE_STRING)
         word = config_setting_get_string(setting);
-    if (word == NULL || word[0] == '\0' || source == NULL)
+    bool is_group = word == NULL && config_setting_is_group(setting) &&
+                    config_setting_parent(setting) != NULL;
+    if (source == NULL || ((word == NULL || word[0] == '\0') && !is_group))
         return place;
     const char *line = line_of(source, place.line, &len);
-    place.column = column_of(line, len, word);
+    place.column =
+        is_group ? column_of_group(line, len, setting) : column_of(line, len, word);
     return place;
 }
 

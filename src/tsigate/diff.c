@@ -1,6 +1,7 @@
 /* tsigate diff: which rights two ACLs tell apart. */
 #include "tsigate/diff.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -379,51 +380,66 @@ static char *escaped(struct arena *arena, const char *path, const char *more)
     return text;
 }
 
-/* All of standard input; NULL: told. */
-static char *read_input(struct tool *tool, size_t *out_len)
+/* All of it; NULL: told. */
+static char *read_stream(struct tool *tool, FILE *stream, const char *name,
+                         size_t *out_len)
 {
     size_t capacity = 65536;
     char *text = NULL;
     for (*out_len = 0;; capacity *= 2) {
         char *more = arena_alloc(&tool->arena, capacity);
         if (more == NULL || capacity > LIMIT_ACL_FILE_OCTETS) {
-            tool_fail(TOOL_CONFIG, "standard input is too long");
+            tool_fail(TOOL_CONFIG, "%s is too long", name);
             return NULL;
         }
         if (*out_len > 0)
             memcpy(more, text, *out_len);
         text = more;
-        *out_len += fread(text + *out_len, 1, capacity - *out_len, stdin);
+        *out_len += fread(text + *out_len, 1, capacity - *out_len, stream);
         if (*out_len < capacity)
             break;
     }
-    if (!ferror(stdin))
+    if (!ferror(stream))
         return text;
-    tool_fail(TOOL_OUTSIDE, "standard input cannot be read");
+    tool_fail(TOOL_OUTSIDE, "%s cannot be read", name);
     return NULL;
 }
 
-/* The snapshot with the ACL that word names: a file, a folder, - for standard input. */
+/* What has no size to rely on: standard input, a shell's <(...), /dev/null, which is an
+ * empty ACL. */
+static int read_text(struct tool *tool, const char *word, struct snapshot_text *out)
+{
+    bool is_input = strcmp(word, "-") == 0;
+    FILE *stream = is_input ? stdin : fopen(word, "re");
+    if (stream == NULL)
+        return tool_fail(TOOL_CONFIG, "%s: %s", word, strerror(errno));
+    out->name = is_input ? "<stdin>" : word;
+    out->chars = read_stream(tool, stream, out->name, &out->len);
+    if (!is_input)
+        fclose(stream);
+    return out->chars != NULL ? TOOL_DONE : TOOL_OUTSIDE;
+}
+
+/* The snapshot with the ACL that word names: a file, a folder, a stream. */
 static int load(struct tool *tool, const char *word, struct snapshot **out)
 {
-    struct stat stat_of_word;
-    struct snapshot_text input = {.name = "<stdin>"};
+    struct stat status = {.st_mode = 0};
+    struct snapshot_text text = {0};
     struct tool_wanted wanted = {0};
     char *path = NULL;
-    if (strcmp(word, "-") == 0) {
-        input.chars = read_input(tool, &input.len);
-        if (input.chars == NULL)
-            return TOOL_OUTSIDE;
-        wanted.acl_text = &input;
-    } else {
-        if (stat(word, &stat_of_word) != 0)
-            return tool_fail(TOOL_CONFIG, "%s: no such file or folder", word);
-        path =
-            escaped(&tool->arena, word, S_ISDIR(stat_of_word.st_mode) ? "/*.acl" : "");
+    int code = TOOL_DONE;
+    if (strcmp(word, "-") != 0 && stat(word, &status) != 0)
+        return tool_fail(TOOL_CONFIG, "%s: no such file or folder", word);
+    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
+        path = escaped(&tool->arena, word, S_ISDIR(status.st_mode) ? "/*.acl" : "");
         wanted.acl = &path;
         wanted.acl_count = 1;
+    } else {
+        wanted.acl_text = &text;
+        code = read_text(tool, word, &text);
     }
-    int code = tool_load(tool, &wanted);
+    if (code == TOOL_DONE)
+        code = tool_load(tool, &wanted);
     *out = tool->snapshot;
     tool->snapshot = NULL;
     return code;

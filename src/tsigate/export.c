@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/timestamp.h"
 #include "policy/acl_index.h"
 #include "tsigate/right_text.h"
 
@@ -165,8 +166,20 @@ static void take_for_gateway(struct found *found, const struct zone *zone,
 
 /* ---- one rule per right ---- */
 
+/* key NULL: the one of the host's own name, which is valid for ever. */
+static void write_validity(const struct export *export, const struct acl_key_line *key,
+                           struct writer *w)
+{
+    char time[TIMESTAMP_TEXT_OCTETS];
+    if (key != NULL && key->not_before_s > export->tool->now_s)
+        writer_printf(w, "not-before %s, ", timestamp_format(key->not_before_s, time));
+    if (key != NULL && key->not_after_s != INT64_MAX)
+        writer_printf(w, "not-after %s, ", timestamp_format(key->not_after_s, time));
+}
+
 /* What no primary looks at. */
-static const char *without(struct export *export, const struct acl_right *right)
+static const char *without(struct export *export, const struct acl_right *right,
+                           const struct acl_key_line *key)
 {
     const struct acl_terms *terms = right->grant->terms;
     uint8_t octets[LIMIT_LINE_OCTETS];
@@ -186,15 +199,18 @@ static const char *without(struct export *export, const struct acl_right *right)
         right_text_from(&w, right->host);
         writer_string(&w, ", ");
     }
+    write_validity(export, key, &w);
     if (w.len == 0)
         return NULL;
     return arena_string_n(export->arena, (char *)octets, w.len - 2);
 }
 
+/* line as in write_validity. */
 static void take_for_key(struct export *export, struct export_rule *values,
-                         struct name key)
+                         struct name key, const struct acl_key_line *line)
 {
     values->key = key;
+    values->without = without(export, values->right, line);
     (void)add_rule(export, values);
 }
 
@@ -208,17 +224,16 @@ static void take_for_host(struct found *found, const struct zone *zone,
         .reach = reach,
         .name = name,
         .right = right,
-        .without = without(export, right),
     };
     found->count++;
     type_set_add_all(&rule.types, right->grant->terms->types,
                      right->grant->terms->type_count);
     if (right->host->keys == NULL)
-        take_for_key(export, &rule, right->host->name);
+        take_for_key(export, &rule, right->host->name, NULL);
     for (const struct acl_key_line *key = right->host->keys; key != NULL;
          key = key->next) {
         if (key->not_after_s > export->tool->now_s)
-            take_for_key(export, &rule, key->name);
+            take_for_key(export, &rule, key->name, key);
     }
 }
 

@@ -15,10 +15,9 @@ static const char *steps_here(struct tool *tool, const struct key_plan *plan)
             arena_printf(&tool->arena, "%s acme %s", plan->host_text, plan->host_text);
         text = arena_printf(&tool->arena,
                             "\n# The ACL has no host %s yet. Give it its rights, for "
-                            "example:\n%s\n%s\n",
+                            "example:\n%s\n",
                             plan->host_text,
-                            key_command(tool, "grant", words != NULL ? words : ""),
-                            reload);
+                            key_command(tool, "grant", words != NULL ? words : ""));
     } else if (acl_credential_of(acl, plan->key) == NULL) {
         text = arena_printf(&tool->arena,
                             "\n# The key is of no use before it stands in the block of "

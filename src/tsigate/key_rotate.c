@@ -66,7 +66,7 @@ static int add_key(struct tool *tool, struct install *install,
     return code == TOOL_DONE ? make_and_install(tool, install, plan, after) : code;
 }
 
-/* How it goes on: the old keys by name. */
+/* How it goes on: the old keys by name. One that is valid later only is no old one. */
 static void tell_end(struct tool *tool, const struct acl_host *host,
                      const struct key_plan *plan)
 {
@@ -75,8 +75,11 @@ static void tell_end(struct tool *tool, const struct acl_host *host,
            key_command(tool, "key list", ""));
     if (host->keys == NULL)
         puts(key_command(tool, "key retire", plan->host_text));
-    for (const struct acl_key_line *line = host->keys; line != NULL; line = line->next)
-        puts(key_command(tool, "key retire", tool_name_text(tool, line->name)));
+    for (const struct acl_key_line *line = host->keys; line != NULL;
+         line = line->next) {
+        if (line->not_before_s <= tool->now_s)
+            puts(key_command(tool, "key retire", tool_name_text(tool, line->name)));
+    }
 }
 
 static int rotate(struct tool *tool, const struct acl_host *host,

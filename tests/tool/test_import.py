@@ -248,8 +248,10 @@ def test_includes(tmp_path):
     conf.write_text(f'zone "other.org" {{ type primary; file "y"; }};\n{key_statements()}'
                     f'include "{tmp_path}/more*";\n')
     placed = Imported(tmp_path, "", source=str(conf), name="out1")
-    assert [(remark["file"], remark["line"]) for remark in placed.json["remarks"]] == [
-        (f"{tmp_path}/more.conf", 4)]
+    assert [(pathlib.Path(remark["file"]).name, remark["line"], remark["subject"])
+            for remark in placed.json["remarks"]] == [
+        ("more.conf", 4, "grant k1 ms-self . A"), *(
+            ("named.conf", line, f"key {name}") for line, name in enumerate(KEYS[1:], 3))]
     assert f"# {tmp_path}/more.conf:3\n" in placed.acl
     conf.write_text("zone {")
     broken = Imported(tmp_path, "", source=str(conf), name="out2")
@@ -398,6 +400,22 @@ def test_there_and_back(tmp_path, seed):
     assert imported.done.returncode == 0, imported.done
     diff = site.run("diff", tmp_path / "site.acl", imported.out / "acl")
     assert (diff.returncode, diff.stdout) == (0, ""), diff
+
+
+@pytest.mark.parametrize("target", ["bind", "knot"])
+def test_export_tells_of_validity(tmp_path, target):
+    """No primary looks at it."""
+    keys = ("host a.dyn.example.org\n"
+            "    key now not-before 2001-01-01T00:00:00Z\n"
+            "    key later not-before 2099-01-01T00:00:00Z\n"
+            "    key gone not-after 2001-01-01T00:00:00Z\n"
+            "    key short not-after 2098-01-01T00:00:00Z\n"
+            "    note a.dyn.example.org\n")
+    profile = "profile note\n owner {name}\n type TXT\n"
+    text = Site(tmp_path, profile + keys).run("export", target, "--per-right").stdout
+    assert text.count("not-before 2099-01-01T00:00:00Z") == 1
+    assert text.count("not-after 2098-01-01T00:00:00Z") == 1
+    assert "2001-" not in text and "gone" not in text and "now" in text
 
 
 def test_there_and_back_tells_a_right_apart(tmp_path):

@@ -165,7 +165,7 @@ def test_odd_paths_are_quoted(site):
                           capture_output=True, timeout=20)
     assert done.returncode == 0, done.stderr
     words = [shlex.split(line) for line in done.stdout.splitlines() if line[:1] != "#"]
-    assert ["tsigate", "reload", "-c", str(conf)] in words
+    assert ["tsigate", "grant", "-c", str(conf), NEW, "acme", NEW] in words
     assert ["rm", str(odd / "mx9.ini")] in words
 
 
@@ -188,8 +188,9 @@ def test_new_belongs_to_the_daemon(site):
 ], ids=["new host", "known host"])
 def test_new_says_what_to_do(site, words, lines):
     out = site.run("key", "new", *words).stdout.replace(str(site.conf), "CONF")
-    for line in [*lines, "tsigate reload -c CONF\n", f"root@{words[0]}:/etc/tsigate/"]:
+    for line in [*lines, f"root@{words[0]}:/etc/tsigate/"]:
         assert line in out
+    assert ("tsigate reload -c CONF\n" in out) == ("tsigate grant" not in out)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -403,6 +404,7 @@ def test_rotate(site):
     for line in ["root@mx1.example.org:/etc/tsigate/", "key list", "key retire",
                  f"key retire -c {site.conf} mx1.example.org"]:
         assert line in done.stdout
+    assert f"key retire -c {site.conf} mx1-next" not in done.stdout  # valid later only
     assert site.run("check").returncode == 0
 
 

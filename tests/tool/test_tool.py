@@ -584,6 +584,20 @@ def test_diff_with_standard_input(site):
     assert done.returncode == 3 and done.stderr.startswith("<stdin>:1:1: ")
 
 
+def test_diff_with_streams(site):
+    """/dev/null is an empty ACL, as git has it for a new file; a shell's <(...) a pipe."""
+    acl = site.folder / "site.acl"
+    done = site.run("diff", "/dev/null", acl)
+    assert done.returncode == 1 and {line[0] for line in done.stdout.splitlines()} == {"+"}
+    assert site.run("diff", "/dev/null", "/dev/null").returncode == 0
+    done = subprocess.run(
+        ["bash", "-c", '"$1" diff -c "$2" <(cat "$3") "$3"', "-", TSIGATE, site.conf, acl],
+        text=True, capture_output=True, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = site.run("diff", "/dev/null/x", acl)
+    assert done.returncode == 3 and "/dev/null/x" in done.stderr
+
+
 def test_diff_of_odd_paths(site):
     (site.folder / "a[b]").mkdir()
     (site.folder / "a[b]" / "x*.acl").write_text(ACL)
