@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/disk.h"
+
 #define NEW_MODE 0644
 
 static int complain(const char *path)
@@ -59,20 +61,6 @@ static bool is_same(const char *path, const char *text, size_t len)
     return is_equal;
 }
 
-static bool write_all(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        text += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 /* Whom the file belongs to and who may read it stay as they were. */
 static bool keep_rights(int fd, const char *path)
 {
@@ -84,23 +72,14 @@ static bool keep_rights(int fd, const char *path)
     return fchmod(fd, old.st_mode & 07777) == 0;
 }
 
-static bool sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool is_synced = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return is_synced;
-}
-
 /* The mark has to be on disk before the change is. */
-static bool set_mark(const char *pending, const char *folder)
+static bool set_mark(const char *pending)
 {
     int fd = open(pending, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return false;
     close(fd);
-    return sync_folder(folder);
+    return disk_sync_folder_of(pending) == RES_OK;
 }
 
 static int exchange(struct tool *tool, const char *text, size_t len, const char *folder,
@@ -112,7 +91,7 @@ static int exchange(struct tool *tool, const char *text, size_t len, const char 
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
         return complain(file->path);
-    bool is_done = write_all(fd, text, len) && keep_rights(fd, file->path) &&
+    bool is_done = disk_write(fd, text, len) == RES_OK && keep_rights(fd, file->path) &&
                    fsync(fd) == 0 && rename(temporary, file->path) == 0;
     int error = errno;
     close(fd);
@@ -121,7 +100,7 @@ static int exchange(struct tool *tool, const char *text, size_t len, const char 
         errno = error;
         return complain(file->path);
     }
-    return sync_folder(folder) ? TOOL_DONE : complain(folder);
+    return disk_sync_folder_of(file->path) == RES_OK ? TOOL_DONE : complain(folder);
 }
 
 int generated_file_write(struct tool *tool, const char *path, const char *text,
@@ -134,7 +113,7 @@ int generated_file_write(struct tool *tool, const char *path, const char *text,
     const char *folder = folder_of(tool, out->path);
     if (folder == NULL)
         return tool_fail(TOOL_OUTSIDE, "out of memory");
-    if (marks && !set_mark(out->pending, folder))
+    if (marks && !set_mark(out->pending))
         return complain(out->pending);
     code = exchange(tool, text, len, folder, out);
     out->is_changed = code == TOOL_DONE;

@@ -8,22 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- text ---- */
+#include "base/disk.h"
 
-static enum result write_all(int fd, const void *octets, size_t len)
-{
-    const char *at = octets;
-    while (len > 0) {
-        ssize_t n = write(fd, at, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return RES_EIO;
-        at += n;
-        len -= (size_t)n;
-    }
-    return RES_OK;
-}
+/* ---- text ---- */
 
 /* The word that at, an '@', begins; NULL: none. */
 static const struct private_word *word_at(const char *at,
@@ -46,13 +33,13 @@ enum result private_write(int fd, const char *template,
             *template == '@' ? word_at(template, words) : NULL;
         if (word == NULL) {
             size_t len = 1 + strcspn(template + 1, "@");
-            result = write_all(fd, template, len);
+            result = disk_write(fd, template, len);
             template += len;
             continue;
         }
         result = word->text != NULL
-                     ? write_all(fd, word->text, strlen(word->text))
-                     : write_all(fd, word->secret->octets, word->secret->len);
+                     ? disk_write(fd, word->text, strlen(word->text))
+                     : disk_write(fd, word->secret->octets, word->secret->len);
         template += strlen(word->word) + 2;
     }
     return result;
@@ -84,21 +71,6 @@ enum result private_file_open(struct private_file *file, const char *path,
     return file->fd >= 0 ? RES_OK : RES_EIO;
 }
 
-/* The name itself has to be on disk as well. */
-static enum result sync_folder(const char *path)
-{
-    int len = folder_len(path);
-    char *folder = len > 0 ? strndup(path, (size_t)len) : strdup(".");
-    if (folder == NULL)
-        return RES_EMEM;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum result result = fd >= 0 && fsync(fd) == 0 ? RES_OK : RES_EIO;
-    if (fd >= 0)
-        close(fd);
-    free(folder);
-    return result;
-}
-
 enum result private_file_commit(struct private_file *file)
 {
     enum result result = fsync(file->fd) == 0 ? RES_OK : RES_EIO;
@@ -108,7 +80,7 @@ enum result private_file_commit(struct private_file *file)
     int error = errno;
     private_file_abort(file);
     if (result == RES_OK)
-        return sync_folder(file->path);
+        return disk_sync_folder_of(file->path);
     errno = error;
     return result;
 }

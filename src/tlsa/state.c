@@ -1,0 +1,118 @@
+#include "tlsa/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/disk.h"
+
+static int fail(const char *path)
+{
+    return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
+}
+
+static const char *path_of(const struct state *state, const char *name)
+{
+    return arena_printf(&state->tool->arena, "%s/%s", state->folder, name);
+}
+
+static int check_folder(const char *folder)
+{
+    struct stat stat;
+    if (lstat(folder, &stat) != 0)
+        return fail(folder);
+    if (!S_ISDIR(stat.st_mode))
+        return tool_fail(TOOL_OUTSIDE, "%s: not a folder", folder);
+    if (stat.st_uid != geteuid())
+        return tool_fail(TOOL_OUTSIDE,
+                         "%s: it belongs to uid %lu: `state` has to be a folder of its "
+                         "own, of whom tsigate-tlsa runs as",
+                         folder, (unsigned long)stat.st_uid);
+    if ((stat.st_mode & 077) != 0)
+        return tool_fail(TOOL_OUTSIDE, "%s: mode %04o lets others in: chmod 0700 it",
+                         folder, (unsigned)(stat.st_mode & 07777));
+    return TOOL_DONE;
+}
+
+static int take_lock(struct state *state)
+{
+    const char *path = path_of(state, "lock");
+    if (path == NULL)
+        return tool_fail(TOOL_OUTSIDE, "out of memory");
+    state->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (state->lock < 0)
+        return fail(path);
+    if (flock(state->lock, LOCK_EX | LOCK_NB) == 0)
+        return TOOL_DONE;
+    if (errno == EWOULDBLOCK)
+        return tool_fail(TOOL_OUTSIDE, "%s: another run is under way", state->folder);
+    return fail(path);
+}
+
+int state_open(struct tool *tool, const char *folder, bool locks, struct state *out)
+{
+    *out = (struct state){.tool = tool, .folder = folder, .lock = -1};
+    if (locks && mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return fail(folder);
+    if (!locks && access(folder, F_OK) != 0 && errno == ENOENT)
+        return TOOL_DONE;
+    int code = check_folder(folder);
+    return code == TOOL_DONE && locks ? take_lock(out) : code;
+}
+
+void state_close(struct state *state)
+{
+    if (state->lock >= 0)
+        close(state->lock);
+    state->lock = -1;
+}
+
+int state_write(struct state *state, const char *name, const char *octets, size_t len)
+{
+    const char *path = path_of(state, name);
+    const char *fresh =
+        arena_printf(&state->tool->arena, "%s/.%s.new", state->folder, name);
+    if (path == NULL || fresh == NULL)
+        return tool_fail(TOOL_OUTSIDE, "out of memory");
+    (void)unlink(fresh); /* of a run that was cut off */
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail(fresh);
+    bool is_done = disk_write(fd, octets, len) == RES_OK && fsync(fd) == 0 &&
+                   rename(fresh, path) == 0;
+    int error = errno;
+    close(fd);
+    if (!is_done)
+        (void)unlink(fresh);
+    errno = error;
+    return is_done && disk_sync_folder_of(path) == RES_OK ? TOOL_DONE : fail(path);
+}
+
+int state_read(struct state *state, const char *name, struct file_text *out)
+{
+    struct tool *tool = state->tool;
+    const char *path = path_of(state, name);
+    const struct place place = {.file = NULL};
+    *out = (struct file_text){.path = path};
+    if (path == NULL)
+        return tool_fail(TOOL_OUTSIDE, "out of memory");
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return TOOL_DONE;
+    enum result result =
+        file_read_secret(path, STATE_OCTETS, geteuid(), place, &tool->diags, out);
+    return result == RES_OK ? TOOL_DONE : tool_fail_diags(tool, TOOL_OUTSIDE);
+}
+
+int state_remove(struct state *state, const char *name)
+{
+    const char *path = path_of(state, name);
+    if (path == NULL)
+        return tool_fail(TOOL_OUTSIDE, "out of memory");
+    if (unlink(path) != 0)
+        return errno == ENOENT ? TOOL_DONE : fail(path);
+    return disk_sync_folder_of(path) == RES_OK ? TOOL_DONE : fail(path);
+}
