@@ -1,63 +1,6 @@
 #include "base/buf.h"
 
 #include <stdio.h>
-#include <string.h>
-
-struct reader reader_of(const uint8_t *octets, size_t len)
-{
-    return (struct reader){.octets = octets, .len = len};
-}
-
-size_t reader_left(const struct reader *r)
-{
-    return r->failed ? 0 : r->len - r->at;
-}
-
-const uint8_t *reader_octets(struct reader *r, size_t n)
-{
-    if (r->failed || n > r->len - r->at) {
-        r->failed = true;
-        return NULL;
-    }
-    const uint8_t *octets = r->octets + r->at;
-    r->at += n;
-    return octets;
-}
-
-static inline uint64_t read_number(struct reader *r, size_t n)
-{
-    const uint8_t *octets = reader_octets(r, n);
-    uint64_t v = 0;
-
-    for (size_t i = 0; octets != NULL && i < n; i++)
-        v = v << 8 | octets[i];
-    return v;
-}
-
-uint8_t reader_u8(struct reader *r)
-{
-    return (uint8_t)read_number(r, 1);
-}
-
-uint16_t reader_u16(struct reader *r)
-{
-    return (uint16_t)read_number(r, 2);
-}
-
-uint32_t reader_u32(struct reader *r)
-{
-    return (uint32_t)read_number(r, 4);
-}
-
-uint64_t reader_u48(struct reader *r)
-{
-    return read_number(r, 6);
-}
-
-void reader_skip(struct reader *r, size_t n)
-{
-    (void)reader_octets(r, n);
-}
 
 struct reader reader_sub(struct reader *r, size_t n)
 {
@@ -66,64 +9,6 @@ struct reader reader_sub(struct reader *r, size_t n)
     if (octets == NULL)
         return (struct reader){.failed = true};
     return reader_of(octets, n);
-}
-
-struct writer writer_of(uint8_t *octets, size_t capacity)
-{
-    return (struct writer){.octets = octets, .capacity = capacity};
-}
-
-/* Room for n more octets, or NULL and w has failed. */
-static uint8_t *take_room(struct writer *w, size_t n)
-{
-    if (w->failed || n > w->capacity - w->len) {
-        w->failed = true;
-        return NULL;
-    }
-    uint8_t *room = w->octets + w->len;
-    w->len += n;
-    return room;
-}
-
-static inline void write_number(struct writer *w, uint64_t v, size_t n)
-{
-    uint8_t *room = take_room(w, n);
-
-    for (size_t i = n; room != NULL && i > 0; i--) {
-        room[i - 1] = (uint8_t)v;
-        v >>= 8;
-    }
-}
-
-void writer_u8(struct writer *w, uint8_t v)
-{
-    uint8_t *room = take_room(w, 1);
-
-    if (room != NULL)
-        *room = v;
-}
-
-void writer_u16(struct writer *w, uint16_t v)
-{
-    write_number(w, v, 2);
-}
-
-void writer_u32(struct writer *w, uint32_t v)
-{
-    write_number(w, v, 4);
-}
-
-void writer_u48(struct writer *w, uint64_t v)
-{
-    write_number(w, v, 6);
-}
-
-void writer_octets(struct writer *w, const void *octets, size_t n)
-{
-    uint8_t *room = take_room(w, n);
-
-    if (room != NULL && n > 0)
-        memcpy(room, octets, n);
 }
 
 void writer_u16_at(struct writer *w, size_t at, uint16_t v)
@@ -141,11 +26,6 @@ void writer_rewind(struct writer *w, size_t len)
     if (len <= w->len)
         w->len = len;
     w->failed = false;
-}
-
-void writer_string(struct writer *w, const char *string)
-{
-    writer_octets(w, string, strlen(string));
 }
 
 void writer_printf(struct writer *w, const char *format, ...)
@@ -188,10 +68,12 @@ void writer_decimal(struct writer *w, int64_t v)
 void writer_hex(struct writer *w, const uint8_t *octets, size_t n)
 {
     static const char digits[] = "0123456789abcdef";
-    uint8_t *room = take_room(w, n > SIZE_MAX / 2 ? SIZE_MAX : 2 * n);
+    uint8_t *room = writer_room(w, n > SIZE_MAX / 2 ? SIZE_MAX : 2 * n);
 
-    for (size_t i = 0; room != NULL && i < n; i++) {
-        room[2 * i] = (uint8_t)digits[octets[i] >> 4];
-        room[2 * i + 1] = (uint8_t)digits[octets[i] & 15];
+    if (room == NULL)
+        return;
+    for (const uint8_t *end = octets + n; octets < end; octets++) {
+        *room++ = (uint8_t)digits[*octets >> 4];
+        *room++ = (uint8_t)digits[*octets & 15];
     }
 }

@@ -7,25 +7,34 @@ struct json json_of(struct writer *writer)
     return (struct json){.writer = writer};
 }
 
+/* What may stand in a string as it is: not the quote, and not the backslash. */
+static const bool is_plain[256] = {
+    [0x20 ... 0x21] = true, [0x23 ... 0x5b] = true, [0x5d ... 0x7e] = true};
+
+static void write_escaped(struct writer *w, char c)
+{
+    if (c == '"' || c == '\\') {
+        const char escape[] = {'\\', c};
+        writer_octets(w, escape, sizeof(escape));
+    } else {
+        const uint8_t octet = (uint8_t)c;
+        writer_string(w, "\\u00");
+        writer_hex(w, &octet, 1);
+    }
+}
+
 static void write_quoted(struct writer *w, const char *chars)
 {
     writer_u8(w, '"');
-    while (*chars != '\0') {
+    for (;;) {
         size_t plain = 0;
-        while (chars[plain] >= 0x20 && chars[plain] <= 0x7e && chars[plain] != '"' &&
-               chars[plain] != '\\')
+        while (is_plain[(uint8_t)chars[plain]])
             plain++;
         writer_octets(w, chars, plain);
         chars += plain;
         if (*chars == '\0')
             break;
-        if (*chars == '"' || *chars == '\\') {
-            writer_u8(w, '\\');
-            writer_u8(w, (uint8_t)*chars);
-        } else {
-            writer_printf(w, "\\u%04x", (unsigned)(unsigned char)*chars);
-        }
-        chars++;
+        write_escaped(w, *chars++);
     }
     writer_u8(w, '"');
 }
@@ -33,13 +42,17 @@ static void write_quoted(struct writer *w, const char *chars)
 /* What stands before any value. */
 static void begin(struct json *json, const char *key)
 {
-    if (json->wants_comma)
-        writer_u8(json->writer, ',');
-    if (key != NULL) {
+    size_t key_len = key != NULL ? strlen(key) : 0;
+    size_t len = json->wants_comma + (key != NULL ? key_len + 3 : 0);
+    uint8_t *room = writer_room(json->writer, len);
+
+    if (room != NULL && json->wants_comma)
+        *room++ = ',';
+    if (room != NULL && key != NULL) {
         /* A word of ours: nothing in it wants an escape. */
-        writer_u8(json->writer, '"');
-        writer_string(json->writer, key);
-        writer_string(json->writer, "\":");
+        *room = '"';
+        memcpy(room + 1, key, key_len);
+        memcpy(room + 1 + key_len, "\":", 2);
     }
     json->wants_comma = true;
 }
@@ -85,6 +98,21 @@ void json_string(struct json *json, const char *key, const char *value)
     }
     begin(json, key);
     write_quoted(json->writer, value);
+}
+
+void json_word(struct json *json, const char *key, const char *word)
+{
+    if (word == NULL) {
+        json_null(json, key);
+        return;
+    }
+    size_t len = strlen(word);
+    begin(json, key);
+    uint8_t *room = writer_room(json->writer, len + 2);
+    if (room == NULL)
+        return;
+    room[0] = room[1 + len] = '"';
+    memcpy(room + 1, word, len);
 }
 
 void json_number(struct json *json, const char *key, int64_t value)

@@ -25,6 +25,8 @@ void json_array_open(struct json *json, const char *key) NONNULL_AT(1);
 void json_array_close(struct json *json) NONNULL;
 void json_string(struct json *json, const char *key, const char *value)
     NONNULL_AT(1); /* NULL: null */
+/* A string of ours, in which nothing wants an escape; NULL: null. */
+void json_word(struct json *json, const char *key, const char *word) NONNULL_AT(1);
 void json_number(struct json *json, const char *key, int64_t value) NONNULL_AT(1);
 void json_bool(struct json *json, const char *key, bool value) NONNULL_AT(1);
 void json_null(struct json *json, const char *key) NONNULL_AT(1);

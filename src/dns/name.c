@@ -183,29 +183,17 @@ enum result name_from_text(const char *text, size_t len, struct name_buf *out)
     return RES_OK;
 }
 
-static bool needs_escape(uint8_t octet)
-{
-    switch (octet) {
-    case '"':
-    case '\\':
-    case '.':
-    case ';':
-    case '(':
-    case ')':
-    case '@':
-    case '$':
-        return true;
-    default:
-        return octet <= 0x20 || octet > 0x7e;
-    }
-}
+static const bool needs_escape[256] = {
+    [0 ... 0x20] = true, ['"'] = true,           ['$'] = true, ['('] = true,
+    [')'] = true,        ['.'] = true,           [';'] = true, ['@'] = true,
+    ['\\'] = true,       [0x7f ... 0xff] = true,
+};
 
 static char *format_octet(uint8_t octet, char *text)
 {
-    if (!needs_escape(octet)) {
-        *text++ = (char)octet;
-        return text;
-    }
+    *text = (char)octet;
+    if (!needs_escape[octet])
+        return text + 1;
     *text++ = '\\';
     *text++ = (char)('0' + octet / 100);
     *text++ = (char)('0' + octet / 10 % 10);

@@ -63,10 +63,10 @@ struct gate_inquiry {
     enum gate_standing standing;
     enum reason reason; /* GATE_REFUSED: why */
     struct wire_header header;
-    bool is_walked;      /* msg holds: false: only the header may be answered */
-    struct wire_msg msg; /* points into the caller's octets */
+    bool is_walked; /* msg holds: false: only the header may be answered */
     struct gate_verified verified;
     struct gate_claimed claimed; /* BADKEY, BADSIG */
+    struct wire_msg msg;         /* last; points into the caller's octets */
 };
 
 /* P0 to P8 on one message. Allocates nothing, logs nothing, asks nobody. */

@@ -1,6 +1,5 @@
 #include "txn/log.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/addr.h"
@@ -74,8 +73,8 @@ void log_form_open(struct json *json, const struct log_chain *chain,
     char time[TIMESTAMP_TEXT_OCTETS];
 
     json_object_open(json, NULL);
-    json_string(json, "event", log_event_name(event));
-    json_string(json, "time", timestamp_format_us(time_us, time));
+    json_word(json, "event", log_event_name(event));
+    json_word(json, "time", timestamp_format_us(time_us, time));
     json_number(json, "seq", (int64_t)chain->next_seq);
 }
 
@@ -95,9 +94,8 @@ static void write_who(struct json *json, const struct log_line *line)
     write_name(json, "key", line->key_name);
     write_mac(json, line);
     json_number(json, "time_signed", (int64_t)line->time_signed_s);
-    json_string(json, "from",
-                line->from == NULL ? NULL : addr_format(line->from, from));
-    json_string(json, "transport", transport_name(line->transport));
+    json_word(json, "from", line->from == NULL ? NULL : addr_format(line->from, from));
+    json_word(json, "transport", transport_name(line->transport));
 }
 
 static enum result write_rdata(struct json *json, const struct rdata *rdata)
@@ -112,10 +110,10 @@ static enum result write_rdata(struct json *json, const struct rdata *rdata)
         json_hex(json, "rdata", rdata->octets, rdata->len);
         return RES_OK;
     }
-    if (EVP_Digest(rdata->octets, rdata->len, hash, NULL, EVP_sha256(), NULL) != 1)
-        return RES_ECRYPTO;
-    json_hex(json, "rdata_sha256", hash, sizeof(hash));
-    return RES_OK;
+    enum result res = sha256_hash(NULL, rdata->octets, rdata->len, hash);
+    if (res == RES_OK)
+        json_hex(json, "rdata_sha256", hash, sizeof(hash));
+    return res;
 }
 
 static enum result write_change(struct json *json, const struct change *change)
@@ -124,8 +122,8 @@ static enum result write_change(struct json *json, const struct change *change)
     char type[TYPE_TEXT_OCTETS];
 
     json_object_open(json, NULL);
-    json_string(json, "op", update_op_name(item->op));
-    json_string(json, "type", type_format(item->type, type));
+    json_word(json, "op", update_op_name(item->op));
+    json_word(json, "type", type_format(item->type, type));
     write_name(json, "original", change->rewrite.original);
     write_name(json, "target", change->rewrite.target);
     if (item->op == UPDATE_ADD) {
@@ -183,8 +181,8 @@ static void write_rule(struct json *json, const struct plan *plan)
 
 static void write_end(struct json *json, const struct log_line *line)
 {
-    json_string(json, "verdict", log_form_verdict(line->reason));
-    json_string(json, "reason", outcome_of(line->reason)->name);
+    json_word(json, "verdict", log_form_verdict(line->reason));
+    json_word(json, "reason", outcome_of(line->reason)->name);
     write_rule(json, line->plan);
     if (line->event == LOG_INTENT) {
         json_null(json, "rcode");
@@ -193,9 +191,9 @@ static void write_end(struct json *json, const struct log_line *line)
         json_null(json, "batch");
         return;
     }
-    json_string(json, "rcode", rcode_name(line->rcode));
-    json_string(json, "primary_rcode",
-                line->has_primary_rcode ? rcode_name(line->primary_rcode) : NULL);
+    json_word(json, "rcode", rcode_name(line->rcode));
+    json_word(json, "primary_rcode",
+              line->has_primary_rcode ? rcode_name(line->primary_rcode) : NULL);
     json_number(json, "latency_us", line->latency_us);
     json_number(json, "batch", line->batch);
 }
@@ -205,8 +203,8 @@ static void write_forgotten(struct json *json, const struct log_line *line)
     char time[TIMESTAMP_TEXT_OCTETS];
     bool is_none = line->forgotten_us == INT64_MIN;
 
-    json_string(json, "forgotten",
-                is_none ? NULL : timestamp_format_us(line->forgotten_us, time));
+    json_word(json, "forgotten",
+              is_none ? NULL : timestamp_format_us(line->forgotten_us, time));
     json_number(json, "transactions", (int64_t)line->transactions);
 }
 
@@ -238,8 +236,8 @@ static enum result write_fields(struct json *json, const struct log_line *line)
         json_string(json, "host", line->host);
         write_mac(json, line);
         json_number(json, "until", (int64_t)line->until_s);
-        json_string(json, "reason", outcome_of(line->reason)->name);
-        json_string(json, "rcode", rcode_name(line->rcode));
+        json_word(json, "reason", outcome_of(line->reason)->name);
+        json_word(json, "rcode", rcode_name(line->rcode));
         return RES_OK;
     case LOG_EVENTS:
         break;
@@ -259,9 +257,8 @@ enum result log_form_close(struct log_chain *chain, struct json *json, size_t st
     writer_u8(w, '\n');
     if (w->failed)
         so_far = RES_EMEM;
-    if (so_far == RES_OK &&
-        EVP_Digest(w->octets + start, len, hash, NULL, EVP_sha256(), NULL) != 1)
-        so_far = RES_ECRYPTO;
+    if (so_far == RES_OK)
+        so_far = sha256_hash(chain->sha256, w->octets + start, len, hash);
     if (so_far != RES_OK) {
         writer_rewind(w, start);
         return so_far;

@@ -13,13 +13,15 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/outcome.h"
+#include "base/sha256.h"
 #include "policy/gate.h"
 #include "txn/txn.h"
 
 /* Where the chain of lines stands. */
 struct log_chain {
     uint64_t next_seq;
-    uint8_t prev[32]; /* SHA-256 of the last line without its newline */
+    uint8_t prev[SHA256_OCTETS]; /* of the last line without its newline */
+    struct sha256 *sha256;       /* the owner's; NULL: see sha256_hash */
 };
 
 enum log_event {

@@ -11,7 +11,6 @@
 #include "base/json.h"
 #include "txn/log.h"
 
-#define SHA256_OCTETS 32
 /* Keys, numbers, times, MAC, hash and reason of a line, at most. */
 #define LOG_FORM_FIXED_OCTETS 1024
 

@@ -109,6 +109,7 @@ struct txns *txns_new(const struct txn_ports *ports, struct snapshot *snapshot,
     txns->snapshot = snapshot_hold(snapshot);
     txns->chain.next_seq = journal->next_seq;
     memcpy(txns->chain.prev, journal->prev, sizeof txns->chain.prev);
+    txns->chain.sha256 = sha256_new(); /* NULL only takes longer */
     txns->written_chain = txns->chain;
     txns->start_real_us = now.real_us;
     txns->highest_real_us = now.real_us;
@@ -164,6 +165,7 @@ void txns_free(struct txns **txns_at)
     prefix_buckets_free(&txns->errors);
     snapshot_release(&txns->snapshot);
     free(txns->lines.octets);
+    sha256_free(&txns->chain.sha256);
     free(txns);
     *txns_at = NULL;
 }

@@ -2,14 +2,12 @@
 
 #include "../unit/unit.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "ask.h"
 #include "watch.h"
 
-#define PAPER_OCTETS (4 * 1024 * 1024)
-#define STEPS_MAX    100000 /* of one stage_advance: more is a busy loop */
+#define STEPS_MAX 100000 /* of one stage_advance: more is a busy loop */
 
 /* ---- ports ---- */
 
@@ -98,45 +96,6 @@ static void close_primary(void *arg, enum txn_link link, const char *why)
     wire->state = LINK_CONNECTING;
     wire->reconnected_us = stage->now.mono_us + 1;
     primary_forget(&stage->primary, link);
-}
-
-/* L-4: whole lines, chained. */
-static void append_line(struct paper *paper, const uint8_t *line, size_t len)
-{
-    char prev[2 * 32 + 1];
-    struct log_found found;
-
-    for (int i = 0; i < 32; i++)
-        snprintf(prev + 2 * i, 3, "%02x", paper->prev[i]);
-    assert_ptr_equal(memchr(line, '\n', len), line + len - 1);
-    assert_memory_equal(line + len - 3 - 64, prev, 64);
-    assert_int_equal(EVP_Digest(line, len - 1, paper->prev, NULL, EVP_sha256(), NULL),
-                     1);
-    assert_int_equal(log_scan_line(paper->scan, (const char *)line, len - 1), RES_OK);
-    log_scan_end(paper->scan, &found);
-    assert_int_equal(found.torn, 0);
-    assert_false(found.is_strange);
-    assert_true(paper->len + len <= PAPER_OCTETS);
-    memcpy(paper->chars + paper->len, line, len);
-    paper->len += len;
-}
-
-static enum result audit_write(void *arg, const uint8_t *lines, size_t len)
-{
-    struct stage *stage = arg;
-    struct paper *paper = &stage->paper;
-    const uint8_t *end = lines + len;
-
-    if (paper->write_fails || (paper->fails_at > 0 && --paper->fails_at == 0))
-        return RES_EIO;
-    paper->writes++;
-    while (lines < end) {
-        const uint8_t *newline = memchr(lines, '\n', (size_t)(end - lines));
-        assert_non_null(newline);
-        append_line(paper, lines, (size_t)(newline + 1 - lines));
-        lines = newline + 1;
-    }
-    return RES_OK;
 }
 
 static void audit_sync(void *arg, uint64_t token)
@@ -476,7 +435,7 @@ static void port_close_primary(void *arg, enum txn_link link, const char *why)
 static enum result port_audit_write(void *arg, const uint8_t *lines, size_t len)
 {
     leave(arg);
-    enum result result = audit_write(arg, lines, len);
+    enum result result = watch_paper_write(&((struct stage *)arg)->paper, lines, len);
     enter(arg);
     return result;
 }

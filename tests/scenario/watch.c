@@ -2,6 +2,8 @@
 
 #include "../unit/unit.h"
 
+#include <openssl/evp.h>
+
 #include "dns/type.h"
 
 void trace(const struct stage *stage, const char *format, ...)
@@ -223,4 +225,42 @@ void watch_answers(const struct stage *stage)
         if (wanted != had)
             fail_msg("the client of %04x got %u answers of %u", ask->id, had, wanted);
     }
+}
+
+/* ---- the audit file ---- */
+
+static void append_line(struct paper *paper, const uint8_t *line, size_t len)
+{
+    char prev[2 * 32 + 1];
+    struct log_found found;
+
+    for (int i = 0; i < 32; i++)
+        snprintf(prev + 2 * i, 3, "%02x", paper->prev[i]);
+    assert_ptr_equal(memchr(line, '\n', len), line + len - 1);
+    assert_memory_equal(line + len - 3 - 64, prev, 64);
+    assert_int_equal(EVP_Digest(line, len - 1, paper->prev, NULL, EVP_sha256(), NULL),
+                     1);
+    assert_int_equal(log_scan_line(paper->scan, (const char *)line, len - 1), RES_OK);
+    log_scan_end(paper->scan, &found);
+    assert_int_equal(found.torn, 0);
+    assert_false(found.is_strange);
+    assert_true(paper->len + len <= PAPER_OCTETS);
+    memcpy(paper->chars + paper->len, line, len);
+    paper->len += len;
+}
+
+enum result watch_paper_write(struct paper *paper, const uint8_t *lines, size_t len)
+{
+    const uint8_t *end = lines + len;
+
+    if (paper->write_fails || (paper->fails_at > 0 && --paper->fails_at == 0))
+        return RES_EIO;
+    paper->writes++;
+    while (lines < end) {
+        const uint8_t *newline = memchr(lines, '\n', (size_t)(end - lines));
+        assert_non_null(newline);
+        append_line(paper, lines, (size_t)(newline + 1 - lines));
+        lines = newline + 1;
+    }
+    return RES_OK;
 }

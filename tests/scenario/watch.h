@@ -4,7 +4,8 @@
 
 #include "stage.h"
 
-#define START_MONO (1000 * SECOND)
+#define START_MONO   (1000 * SECOND)
+#define PAPER_OCTETS (4 * 1024 * 1024)
 
 /* With TSIGATE_TRACE set, what happens is told as it does. */
 void trace(const struct stage *stage, const char *format, ...) PRINTF(2, 3);
@@ -13,6 +14,8 @@ void trace(const struct stage *stage, const char *format, ...) PRINTF(2, 3);
 void watch_update(void *arg, const struct update *update, bool is_applied);
 /* I3, I7, I8; len: of the reply. */
 void watch_reply(struct stage *stage, const struct ask *ask, size_t len);
+/* L-4: appends whole lines, chained, or says that it cannot. */
+enum result watch_paper_write(struct paper *paper, const uint8_t *lines, size_t len);
 /* The last line that holds all of the words, in the paper's first len octets; NULL:
  * none. */
 const char *watch_find_line(const struct paper *paper, size_t len,

@@ -37,7 +37,7 @@ struct run {
 
 static struct run open_run(void)
 {
-    struct run run;
+    struct run run = {0};
 
     assert_int_equal(audit_open(path, 300, now, &run.audit, &run.journal), RES_OK);
     run.chain.next_seq = run.journal.next_seq;
