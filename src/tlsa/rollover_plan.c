@@ -1,0 +1,152 @@
+#include "tlsa/rollover_plan.h"
+
+#include <string.h>
+
+static const char *const step_names[] = {
+    [ROLLOVER_PUBLISH] = "publish", [ROLLOVER_WAIT] = "wait",
+    [ROLLOVER_DEPLOY] = "deploy",   [ROLLOVER_RETIRE] = "retire",
+    [ROLLOVER_DONE] = "done",
+};
+
+const char *rollover_step_name(enum rollover_step step)
+{
+    return step_names[step];
+}
+
+enum result rollover_step_parse(const char *name, enum rollover_step *out)
+{
+    for (size_t i = ROLLOVER_PUBLISH; i <= ROLLOVER_DONE; i++) {
+        if (strcmp(name, step_names[i]) == 0) {
+            *out = (enum rollover_step)i;
+            return RES_OK;
+        }
+    }
+    return RES_ENOTFOUND;
+}
+
+/* ---- a goal ---- */
+
+static bool same_names(const struct rollover_goal *a, const struct rollover_goal *b)
+{
+    if (a->name_count != b->name_count)
+        return false;
+    for (size_t i = 0; i < a->name_count; i++) {
+        if (strcmp(a->names[i], b->names[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* All values that were ever wanted, less those of the goal: a key may come back. */
+static enum result retire(struct rollover_state *state,
+                          const struct tlsa_records *wanted)
+{
+    struct tlsa_records left = {.count = 0};
+    const struct tlsa_records *const sources[] = {&state->retired,
+                                                  &state->goal.records};
+    for (size_t s = 0; s < 2; s++) {
+        for (size_t i = 0; i < sources[s]->count; i++) {
+            const struct rdata *rdata = &sources[s]->array[i];
+            if (tlsa_records_have(wanted, rdata))
+                continue;
+            if (tlsa_records_add(&left, rdata) != RES_OK)
+                return RES_EMEM;
+        }
+    }
+    state->retired = left;
+    return RES_OK;
+}
+
+enum result rollover_begin(struct rollover_state *state,
+                           const struct rollover_goal *goal)
+{
+    bool is_published = same_names(&state->goal, goal) &&
+                        tlsa_records_equal(&state->goal.records, &goal->records);
+    if (is_published && strcmp(state->goal.id, goal->id) == 0)
+        return RES_OK;
+    enum result result = retire(state, &goal->records);
+    if (result != RES_OK)
+        return result;
+    /* What the caches of the last roll-over held is gone; those of one that is under
+     * way still count. */
+    if (state->step == ROLLOVER_DONE)
+        state->ttl_s = 0;
+    if (!is_published)
+        state->step = ROLLOVER_PUBLISH;
+    else if (state->step > ROLLOVER_DEPLOY)
+        state->step = ROLLOVER_DEPLOY;
+    state->goal = *goal;
+    return RES_OK;
+}
+
+/* ---- what is next ---- */
+
+int64_t rollover_until(const struct rollover_state *state)
+{
+    return state->since_s + ROLLOVER_TTLS * (int64_t)state->ttl_s;
+}
+
+static enum rollover_action next_of_publish(struct rollover_state *state,
+                                            const struct rollover_seen *seen,
+                                            int64_t now_s)
+{
+    if (seen->view == ROLLOVER_SERVES) {
+        state->step = ROLLOVER_WAIT;
+        state->since_s = now_s;
+        return ROLLOVER_DO_SLEEP;
+    }
+    /* Before it is published it has to be known what the caches keep. */
+    return seen->has_ttl && !seen->is_published ? ROLLOVER_DO_PUBLISH
+                                                : ROLLOVER_DO_ASK_AGAIN;
+}
+
+static enum rollover_action next_of_step(struct rollover_state *state,
+                                         const struct rollover_seen *seen,
+                                         int64_t now_s)
+{
+    bool all_serve = seen->view == ROLLOVER_SERVES;
+    if (state->step == ROLLOVER_PUBLISH) {
+        enum rollover_action action = next_of_publish(state, seen, now_s);
+        if (action != ROLLOVER_DO_SLEEP)
+            return action;
+    }
+    if (state->step == ROLLOVER_WAIT) {
+        if (now_s < rollover_until(state))
+            return ROLLOVER_DO_SLEEP;
+        if (all_serve)
+            state->step = ROLLOVER_DEPLOY;
+    }
+    if (state->step == ROLLOVER_DONE)
+        return ROLLOVER_DO_NOTHING;
+    if (!all_serve)
+        return ROLLOVER_DO_ASK_AGAIN;
+    return state->step == ROLLOVER_DEPLOY ? ROLLOVER_DO_DEPLOY : ROLLOVER_DO_RETIRE;
+}
+
+enum rollover_action rollover_next(struct rollover_state *state,
+                                   const struct rollover_seen *seen, int64_t now_s,
+                                   int64_t *out_until_s)
+{
+    if (seen->ttl_s > state->ttl_s)
+        state->ttl_s = seen->ttl_s;
+    /* Somebody has deleted what was published: all of it once more, with its wait. */
+    if (seen->view == ROLLOVER_LACKS)
+        state->step = ROLLOVER_PUBLISH;
+    /* The clock went back: nobody knows how much of the wait has passed. */
+    if (state->step == ROLLOVER_WAIT && now_s < state->since_s)
+        state->since_s = now_s;
+    enum rollover_action action = next_of_step(state, seen, now_s);
+    *out_until_s = action == ROLLOVER_DO_SLEEP ? rollover_until(state) : 0;
+    return action;
+}
+
+void rollover_succeed(struct rollover_state *state)
+{
+    if (state->step == ROLLOVER_DEPLOY) {
+        memcpy(state->deployed, state->goal.id, sizeof state->deployed);
+        state->step = ROLLOVER_RETIRE;
+    } else if (state->step == ROLLOVER_RETIRE) {
+        state->retired.count = 0;
+        state->step = ROLLOVER_DONE;
+    }
+}
