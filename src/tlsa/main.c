@@ -1,7 +1,9 @@
 /* tsigate-tlsa: a host's TLSA records. Dispatch and help; subcommands have files. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/streams.h"
 #include "config.h"
 #include "tlsa/tool.h"
 
@@ -87,12 +89,10 @@ static int run(const struct command *command, int argc, char **argv)
     int code = command->run(&tool, argc, argv);
     diags_fini(&tool.diags);
     arena_fini(&tool.arena);
-    if (fflush(stdout) != 0 && code == TOOL_DONE)
-        return TOOL_OUTSIDE;
     return code;
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
     if (word == NULL) {
@@ -109,4 +109,14 @@ int main(int argc, char **argv)
     if (command == NULL)
         return refuse_command(word);
     return run(command, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    streams_begin();
+    int code = dispatch(argc, argv);
+    if (streams_end())
+        return code;
+    tool_fail(TOOL_OUTSIDE, "standard output: %s", strerror(errno));
+    return code == TOOL_DONE || code == TOOL_NO ? TOOL_OUTSIDE : code;
 }

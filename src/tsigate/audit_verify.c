@@ -52,9 +52,12 @@ static int feed_file(struct verify *verify, size_t file)
         verify->is_cut = lines.is_cut;
     }
     int code = TOOL_DONE;
-    if (result != RES_ENOTFOUND)
+    if (result == RES_ERANGE)
         code = tool_fail(TOOL_OUTSIDE, "%s:%" PRIu64 ": %s", verify->files[file],
                          lines.number + 1, lines_error(result));
+    else if (result != RES_ENOTFOUND)
+        code =
+            tool_fail(TOOL_OUTSIDE, "%s: %s", verify->files[file], lines_error(result));
     lines_close(&lines);
     return code;
 }

@@ -35,8 +35,10 @@ static int plan_names(struct tool *tool, const char *host, const char *key,
                       struct key_plan *plan)
 {
     plan->host = tool_name(tool, host);
+    if (plan->host.octets == NULL)
+        return TOOL_USAGE;
     plan->key = tool_name(tool, key);
-    if (plan->host.octets == NULL || plan->key.octets == NULL)
+    if (plan->key.octets == NULL)
         return TOOL_USAGE;
     plan->host_text = tool_name_text(tool, plan->host);
     plan->key_text = tool_name_text(tool, plan->key);

@@ -1,9 +1,11 @@
 /* tsigate: the admin's tool. Dispatch and help; each subcommand has its file. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/guess.h"
+#include "base/streams.h"
 #include "config.h"
 #include "tsigate/help.h"
 #include "tsigate/tool.h"
@@ -139,8 +141,6 @@ static int run(const struct command *command, int argc, char **argv)
         snapshot_release(&tool.snapshot);
     diags_fini(&tool.diags);
     arena_fini(&tool.arena);
-    if (fflush(stdout) != 0 && code == TOOL_DONE)
-        return TOOL_OUTSIDE;
     return code;
 }
 
@@ -157,7 +157,7 @@ static int complete(int argc, char **argv)
     return is_command ? TOOL_DONE : run(&command, argc - 1, argv + 1);
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
     if (word == NULL) {
@@ -176,4 +176,14 @@ int main(int argc, char **argv)
     if (command == NULL)
         return no_command(word);
     return run(command, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    streams_begin();
+    int code = dispatch(argc, argv);
+    if (streams_end())
+        return code;
+    tool_fail(TOOL_OUTSIDE, "standard output: %s", strerror(errno));
+    return code == TOOL_DONE || code == TOOL_NO ? TOOL_OUTSIDE : code;
 }

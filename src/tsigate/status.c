@@ -342,20 +342,33 @@ struct key_row {
 /* One host's keys, or of all hosts those that were used last. */
 struct key_rows {
     const char *host;   /* NULL: all */
+    bool is_measured;   /* of one host: they are printed the second time */
     struct key_row row; /* being read */
     struct key_row kept[ROWS];
     size_t kept_count, count;
+    int host_width, name_width;
 };
 
-static void print_key_head(void)
+static void measure_key(struct key_rows *rows, const struct key_row *row)
 {
-    printf("\n%-32s %-40s %-20s %s\n", "HOST", "KEY", "LAST USE", "REQUESTS");
+    int host = (int)strlen(row->host), name = (int)strlen(row->name);
+    rows->host_width = host > rows->host_width ? host : rows->host_width;
+    rows->name_width = name > rows->name_width ? name : rows->name_width;
 }
 
-static void print_key(const struct key_row *row)
+static void print_key(const struct key_rows *rows, const struct key_row *row)
 {
-    printf("%-32s %-40s %-20s %s\n", row->host[0] != '\0' ? row->host : "-", row->name,
+    printf("%-*s  %-*s  %-20s  %s\n", rows->host_width,
+           row->host[0] != '\0' ? row->host : "-", rows->name_width, row->name,
            row->last_use[0] != '\0' ? row->last_use : "-", row->requests);
+}
+
+static void print_key_head(struct key_rows *rows)
+{
+    static const struct key_row head = {"HOST", "KEY", "LAST USE", "REQUESTS"};
+    measure_key(rows, &head);
+    putchar('\n');
+    print_key(rows, &head);
 }
 
 /* Times of one form sort as text does; of equals the earlier stays before. */
@@ -376,9 +389,11 @@ static void end_key(struct key_rows *rows)
     if (rows->host == NULL) {
         keep_key(rows);
     } else if (strcmp(rows->row.host, rows->host) == 0) {
-        if (rows->count++ == 0)
-            print_key_head();
-        print_key(&rows->row);
+        rows->count++;
+        if (rows->is_measured)
+            print_key(rows, &rows->row);
+        else
+            measure_key(rows, &rows->row);
     }
     rows->row = (struct key_row){.name = ""};
 }
@@ -409,10 +424,12 @@ static void print_keys(const char *document)
 {
     struct key_rows rows = {.count = 0};
     json_walk(document, take_key, &rows);
-    if (rows.count > 0)
-        print_key_head();
     for (size_t i = 0; i < rows.kept_count; i++)
-        print_key(&rows.kept[i]);
+        measure_key(&rows, &rows.kept[i]);
+    if (rows.count > 0)
+        print_key_head(&rows);
+    for (size_t i = 0; i < rows.kept_count; i++)
+        print_key(&rows, &rows.kept[i]);
     if (rows.count > ROWS)
         printf("... and %zu more keys: --host HOST, --verbose, tsigate key list\n",
                rows.count - ROWS);
@@ -425,9 +442,12 @@ static int print_host(struct tool *tool, const char *document, const char *word)
         return TOOL_USAGE;
     struct key_rows rows = {.host = tool_name_text(tool, name)};
     json_walk(document, take_key, &rows);
-    if (rows.count > 0)
-        return TOOL_DONE;
-    return tool_fail(TOOL_NO, "the policy in force has no host %s", rows.host);
+    if (rows.count == 0)
+        return tool_fail(TOOL_NO, "the policy in force has no host %s", rows.host);
+    print_key_head(&rows);
+    rows.is_measured = true;
+    json_walk(document, take_key, &rows);
+    return TOOL_DONE;
 }
 
 static void take_outcome(void *arg, const char *path, const char *value)

@@ -729,11 +729,11 @@ ZONE                                     KIND     SERVED  WAITING
 a                                        static   yes     0
 b                                        dynamic  NO      2
 
-HOST                             KEY                                      LAST USE             REQUESTS
--                                k2                                       2026-11-25T00:00:02Z 5
-h1                               k1                                       2026-11-25T00:00:01Z 4
-h1                               k3                                       -                    0
-h2                               h2                                       -                    0
+HOST  KEY  LAST USE              REQUESTS
+-     k2   2026-11-25T00:00:02Z  5
+h1    k1   2026-11-25T00:00:01Z  4
+h1    k3   -                     0
+h2    h2   -                     0
 
 OUTCOME                      REQUESTS
 permitted                    8
@@ -800,6 +800,23 @@ def test_status_of_one_host(site):
     assert "no host h" in status(site, "--host", "h", code=1)
     for option in ("--json", "--verbose"):
         assert site.run("status", "--host", "h1", option).returncode == 2
+
+
+OUTPUT = [["help"], ["help", "check"], ["--version"], ["rights"], ["check", "--effective"],
+          ["diff", "/dev/null", "site.acl"], ["cnames"], ["rights", "--json"]]
+
+
+@pytest.mark.parametrize("words", OUTPUT, ids=" ".join)
+def test_output_that_does_not_come_out(site, words):
+    """A full disk is no success, and no answer either."""
+    command = [TSIGATE, *words]
+    if words[0] not in ("help", "--version"):
+        command[2:2] = ["-c", site.conf]
+    for sink, said in (("/dev/full", "No space left"), (None, "Bad file descriptor")):
+        script = 'exec "$@" >&-' if sink is None else f'exec "$@" >{sink}'
+        done = subprocess.run(["sh", "-c", script, "-", *command], text=True,
+                              cwd=site.folder, capture_output=True, timeout=20)
+        assert done.returncode == 4 and f"standard output: {said}" in done.stderr
 
 
 def test_reload(site):
