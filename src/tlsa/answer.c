@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "dns/type.h"
 
 /* Whether rr is of that name and type. */
@@ -68,4 +69,21 @@ enum result answer_zone(const struct wire_msg *msg, struct name name,
         }
     }
     return RES_ENOTFOUND;
+}
+
+bool answer_negative_ttl(const struct wire_msg *msg, uint32_t *out_ttl_s)
+{
+    size_t at = msg->section_at[SECTION_UPDATE];
+    for (size_t i = 0; i < msg->header.counts[SECTION_UPDATE]; i++) {
+        struct wire_rr rr;
+        wire_next(msg, SECTION_UPDATE, &at, &rr);
+        if (rr.type != TYPE_SOA || rr.class != CLASS_IN || rr.rdata_len < 4)
+            continue;
+        /* MINIMUM is the last of the numbers behind the two names. */
+        struct reader r = reader_of(msg->octets + rr.rdata_at + rr.rdata_len - 4, 4);
+        uint32_t minimum_s = reader_u32(&r);
+        *out_ttl_s = rr.ttl < minimum_s ? rr.ttl : minimum_s;
+        return true;
+    }
+    return false;
 }

@@ -23,5 +23,9 @@ enum result answer_name(const struct wire_msg *msg, const struct wire_rr *rr,
  * zone. RES_ENOTFOUND. */
 enum result answer_zone(const struct wire_msg *msg, struct name name,
                         struct name_buf *out) MUST_CHECK NONNULL;
+/* For how long a cache keeps that there is nothing, by the SOA in the authority section
+ * (RFC 2308 5: the lesser of its TTL and its MINIMUM). Whether there is one. */
+bool answer_negative_ttl(const struct wire_msg *msg,
+                         uint32_t *out_ttl_s) MUST_CHECK NONNULL;
 
 #endif

@@ -204,6 +204,19 @@ int authority_find(struct authority *authority, struct name owner)
 
 /* ---- what they serve ---- */
 
+static void note_ttl(struct authority *authority, const struct wire_msg *msg)
+{
+    struct wire_rr rr;
+    uint32_t ttl_s;
+    if (answer_find(msg, SECTION_PREREQUISITE, authority->target, TYPE_TLSA, &rr))
+        ttl_s = rr.ttl;
+    else if (!answer_negative_ttl(msg, &ttl_s))
+        return;
+    authority->has_ttl = true;
+    if (ttl_s > authority->ttl_s)
+        authority->ttl_s = ttl_s;
+}
+
 static enum authority_view view_from(struct authority *authority,
                                      const struct addr *address,
                                      const struct tlsa_records *records)
@@ -212,6 +225,8 @@ static enum authority_view view_from(struct authority *authority,
     uint32_t ttl;
     if (ask(authority, address, authority->target, TYPE_TLSA, 0, &msg) != NULL)
         return AUTHORITY_AWAY;
+    if ((msg.header.flags & FLAG_AA) != 0)
+        note_ttl(authority, &msg);
     if (msg.header.rcode != RCODE_NOERROR || (msg.header.flags & FLAG_AA) == 0)
         return AUTHORITY_LACKS;
     for (size_t i = 0; i < records->count; i++) {
@@ -244,4 +259,20 @@ bool authority_ask(struct authority *authority, const struct tlsa_records *recor
         all_serve = all_serve && server->view == AUTHORITY_SERVES;
     }
     return all_serve;
+}
+
+bool authority_is_signed(struct authority *authority)
+{
+    for (size_t i = 0; i < authority->count; i++) {
+        const struct authority_server *server = &authority->servers[i];
+        for (size_t k = 0; k < server->count; k++) {
+            struct wire_msg msg;
+            struct wire_rr rr;
+            if (ask(authority, &server->addresses[k], authority->zone, TYPE_DNSKEY, 0,
+                    &msg) == NULL)
+                return answer_find(&msg, SECTION_PREREQUISITE, authority->zone,
+                                   TYPE_DNSKEY, &rr);
+        }
+    }
+    return true; /* who cannot tell does not warn */
 }

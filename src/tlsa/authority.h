@@ -36,6 +36,10 @@ struct authority {
     struct name zone;   /* of target */
     struct authority_server *servers;
     size_t count;
+    /* What the answers told of caches: the greatest time for which one keeps the RRset
+     * or, where a server has none, its absence (RFC 2308 5). */
+    bool has_ttl;
+    uint32_t ttl_s;
 };
 
 /* resolver: ADDR[:PORT]; NULL: the first of /etc/resolv.conf. TOOL_DONE, or told. */
@@ -43,8 +47,10 @@ int authority_open(struct tool *tool, const char *resolver, uint16_t port,
                    struct authority *out) MUST_CHECK NONNULL_AT(1, 4);
 /* The name servers of the zone where owner leads. TOOL_DONE, TOOL_OUTSIDE as told. */
 int authority_find(struct authority *authority, struct name owner) MUST_CHECK NONNULL;
-/* Asks each; whether all serve all the records. */
+/* Asks each that has not served them yet; whether all serve all the records. */
 bool authority_ask(struct authority *authority,
                    const struct tlsa_records *records) MUST_CHECK NONNULL;
+/* Whether the zone is signed, as far as its first name server that answers says. */
+bool authority_is_signed(struct authority *authority) MUST_CHECK NONNULL;
 
 #endif

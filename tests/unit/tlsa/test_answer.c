@@ -89,11 +89,47 @@ static void test_zones(void **state)
     }
 }
 
+static void test_negative_ttl(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint16_t type;
+        uint32_t ttl_s, minimum_s, wanted_s;
+        bool is_there;
+    } cases[] = {
+        {"the SOA's TTL is less", TYPE_SOA, 60, 3600, 60, true},
+        {"its MINIMUM is less", TYPE_SOA, 3600, 0x0203, 0x0203, true},
+        {"a referral", TYPE_NS, 3600, 60, 0, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint8_t octets[512];
+        uint8_t rdata_octets[22] = {0};
+        struct name_buf apex;
+        struct wire_msg msg;
+        uint32_t ttl_s = 0;
+        struct writer rest = writer_of(rdata_octets + 18, 4);
+        writer_u32(&rest, cases[i].minimum_s);
+        const struct rdata rdata = {rdata_octets, sizeof rdata_octets};
+        const struct rdata root = {rdata_octets, 1};
+        struct writer w = writer_of(octets, sizeof octets);
+        build_header(&w, 1, FLAG_QR | FLAG_AA);
+        build_question(&w, named("example", &apex), TYPE_TLSA, CLASS_IN);
+        build_rr(&w, SECTION_UPDATE, name_of(&apex), cases[i].type, CLASS_IN,
+                 cases[i].ttl_s, cases[i].type == TYPE_SOA ? &rdata : &root);
+        assert_int_equal(wire_walk(octets, w.len, false, &msg), RES_OK);
+        assert_case(cases[i].name,
+                    answer_negative_ttl(&msg, &ttl_s) == cases[i].is_there);
+        assert_case(cases[i].name, ttl_s == cases[i].wanted_s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_zones),
+        cmocka_unit_test(test_negative_ttl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
