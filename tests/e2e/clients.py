@@ -42,7 +42,7 @@ def key_path(folder, key):
 # Each function gets the folder to work in, the authority, the DNS server's port, the key
 # and the names; `certificate` says which file then holds what was issued.
 
-def certbot(folder, pebble, port, key, *names):
+def certbot(folder, pebble, port, key, *names, options=()):
     credentials = folder / "rfc2136.ini"
     credentials.touch(mode=0o600)
     # The algorithm in upper case: certbot 2.1 signs with MD5 otherwise, silently.
@@ -57,7 +57,7 @@ def certbot(folder, pebble, port, key, *names):
          "--config-dir", folder / "config", "--work-dir", folder / "work",
          "--logs-dir", folder / "logs", "--dns-rfc2136",
          "--dns-rfc2136-credentials", credentials,
-         "--dns-rfc2136-propagation-seconds", "1", *domains],
+         "--dns-rfc2136-propagation-seconds", "1", *domains, *options],
         env={"REQUESTS_CA_BUNDLE": str(pebble.ca)})
 
 

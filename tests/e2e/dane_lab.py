@@ -33,7 +33,7 @@ from prober import Prober, ask_tlsa
 PROGRAMS = pathlib.Path(os.environ.get("TSIGATE_PROGRAMS", "/nonexistent"))
 PRIMARY, SECONDARY = "127.0.0.1", "::1"
 HOST = f"mx1.{STATIC}"
-TTL = 2
+TTL = 1
 
 POLICY = """
 dnssec-policy laboratory {
@@ -362,6 +362,7 @@ class DaneLab(Lab):
         where = {"publish": ["--server", f"127.0.0.1:{self.gateway.port}", "-k",
                              self.key_file, "--authority-port", self.dns_port],
                  "check": ["--ns-port", self.dns_port]}
+        where["rollover"] = [*where["publish"][:4], *where["check"]]
         return [str(word) for word in (
             BUILD / "tsigate-tlsa", command, "--resolver",
             f"127.0.0.1:{self.validator.port}", *where[command], *words)]
@@ -381,22 +382,26 @@ class DaneLab(Lab):
         return Prober(port, sources)
 
 
+def openssl(*words):
+    return subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True,
+                          timeout=30).stdout
+
+
 class Certificate:
-    """Self-signed: DANE-EE asks for no more."""
+    """Self-signed, which is all that DANE-EE asks for; or what an ACME client got."""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, key=None):
         self.path = folder / f"{name}.pem"
-        self.key = folder / f"{name}.key"
-
-        def openssl(*words, stdin=None):
-            return subprocess.run(["openssl", *map(str, words)], input=stdin, check=True,
-                                  capture_output=True, timeout=30).stdout
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                "-nodes", "-days", 30, "-subj", f"/CN={HOST}", "-keyout", self.key,
-                "-out", self.path)
-        public = openssl("x509", "-in", self.path, "-noout", "-pubkey")
-        der = openssl("pkey", "-pubin", "-outform", "der", stdin=public)
-        self.tlsa = f"3 1 1 {hashlib.sha256(der).hexdigest()}"
+        self.key = key or folder / f"{name}.key"
+        if not self.key.exists():
+            openssl("genpkey", "-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-out", self.key)
+        if not self.path.exists():
+            openssl("req", "-x509", "-new", "-days", 30, "-subj", f"/CN={HOST}", "-key",
+                    self.key, "-out", self.path)
+        public = openssl("pkey", "-in", self.key, "-pubout", "-outform", "der")
+        self.tlsa = f"3 1 1 {hashlib.sha256(public).hexdigest()}"
+        self.der = openssl("x509", "-in", self.path, "-outform", "der")
 
     def install(self, service):
         shutil.copy(self.path, service.tls / "cert.pem")

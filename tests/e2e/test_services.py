@@ -6,7 +6,7 @@ import time
 import pytest
 
 from dane_lab import HOST, TTL, Certificate, Dovecot, Postfix
-from lab import SHADOW, until
+from lab import SHADOW, STATIC, until
 
 PORT = 4433  # nobody listens
 
@@ -81,6 +81,13 @@ def test_check(dane_lab, services, published, protocol):
     assert "the same at all 2 name servers" in done.stdout
     assert "authenticated by the resolver (AD)" in done.stdout
 
+
+
+def test_mx(dane_lab, services):
+    """Port 25 is not ours; that the MX is authenticated can be seen without."""
+    done = run(dane_lab.tlsa_tool("check", "--mx", STATIC))
+    assert done.returncode == 1 and f"no TLSA at _25._tcp.{HOST}" in done.stdout, done
+    assert "not authenticated: that" not in done.stdout
 
 
 def test_posttls_finger(dane_lab, services, published, certificate, tmp_path):
