@@ -7,7 +7,7 @@
 struct joining {
     struct keyring *ring;
     const struct acl *acl;
-    struct name gateway_name;
+    const struct keyring_parts *parts;
     struct diags *diags;
     struct hmac *printer; /* for prints; NULL: none was made yet */
     struct map secrets;   /* struct print by its octets */
@@ -43,7 +43,7 @@ static enum result make_print(struct joining *j, const struct secret *secret,
 
 static bool is_gateway(const struct joining *j, struct name name)
 {
-    return j->gateway_name.octets != NULL && name_equal(name, j->gateway_name);
+    return j->parts->gateway.octets != NULL && name_equal(name, j->parts->gateway);
 }
 
 static const struct acl_host *host_of(const struct key *key)
@@ -169,19 +169,19 @@ static enum result add_key(struct joining *j, struct keyfile_key *from)
 }
 
 /* U-10: the gateway's own key is for the primary alone. */
-static void check_gateway(struct joining *j, struct place place)
+static void check_gateway(struct joining *j)
 {
     char text[NAME_TEXT_OCTETS];
 
-    if (j->gateway_name.octets == NULL)
+    if (j->parts->gateway.octets == NULL)
         return;
-    name_to_text(j->gateway_name, text);
-    const struct acl_credential *claim = acl_credential_of(j->acl, j->gateway_name);
+    name_to_text(j->parts->gateway, text);
+    const struct acl_credential *claim = acl_credential_of(j->acl, j->parts->gateway);
     if (claim != NULL)
         diags_error(j->diags, claim->place, "gateway-key-claimed",
                     "%s is the gateway's own key and no host's", text);
-    if (j->ring->gateway.hmac == NULL)
-        diags_error(j->diags, place, "gateway-key-missing",
+    if (j->ring->gateway.hmac == NULL && !j->parts->has_lost_keys)
+        diags_error(j->diags, j->parts->gateway_at, "gateway-key-missing",
                     "no key file holds the gateway's key %s", text);
 }
 
@@ -210,37 +210,35 @@ static void check_files(struct joining *j)
     }
 }
 
-static enum result join(struct joining *j, struct keyfile_key *keys,
-                        struct place gateway_place)
+static enum result join(struct joining *j)
 {
-    for (struct keyfile_key *key = keys; key != NULL; key = key->next) {
+    for (struct keyfile_key *key = j->parts->keys; key != NULL; key = key->next) {
         enum result res = add_key(j, key);
         secret_free(&key->secret);
         if (res != RES_OK)
             return res;
     }
-    check_gateway(j, gateway_place);
-    check_files(j);
+    check_gateway(j);
+    if (!j->parts->has_lost_keys)
+        check_files(j);
     return RES_OK;
 }
 
-enum result keyring_build(struct keyfile_key *keys, const struct acl *acl,
-                          struct name gateway_name, struct place gateway_place,
+enum result keyring_build(const struct keyring_parts *parts, const struct acl *acl,
                           struct arena *arena, struct diags *diags, struct keyring *out)
 {
-    struct joining j = {
-        .ring = out, .acl = acl, .gateway_name = gateway_name, .diags = diags};
+    struct joining j = {.ring = out, .acl = acl, .parts = parts, .diags = diags};
     size_t errors = diags->errors;
     size_t count = 1; /* the last print made may turn out to be none of its own */
 
     *out = (struct keyring){.arena = arena};
-    for (const struct keyfile_key *key = keys; key != NULL; key = key->next)
+    for (const struct keyfile_key *key = parts->keys; key != NULL; key = key->next)
         count++;
     j.prints = calloc(count, sizeof(*j.prints));
     out->contexts = hmac_contexts_new();
     enum result res = RES_EMEM;
     if (j.prints != NULL && out->contexts != NULL)
-        res = join(&j, keys, gateway_place);
+        res = join(&j);
     map_fini(&j.secrets);
     hmac_free(&j.printer);
     if (j.prints != NULL) /* O-4: one could guess at it */

@@ -5,6 +5,7 @@
 #ifndef TSIGATE_POLICY_KEYRING_H
 #define TSIGATE_POLICY_KEYRING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -30,16 +31,23 @@ struct keyring {
     struct arena *arena;
 };
 
+/* What the key files came to. */
+struct keyring_parts {
+    struct keyfile_key *keys;
+    bool has_lost_keys;      /* some files had errors: a missing key may be in them */
+    struct name gateway;     /* octets NULL: the configuration names none */
+    struct place gateway_at; /* where it does */
+};
+
 /*
  * Joins the keys read with the ACL. Errors: `key-twice`, `secret-two-hosts`,
  * `gateway-key-missing`, `gateway-key-claimed` (U-10); warnings `secret-twice`,
- * `key-without-host`, `key-without-file`. Takes the secrets out of keys' list.
+ * `key-without-host`, `key-without-file`. Takes the secrets out of the list of keys.
  * RES_EFORMAT, RES_EMEM, RES_ECRYPTO.
  */
-enum result keyring_build(struct keyfile_key *keys, const struct acl *acl,
-                          struct name gateway_name, struct place gateway_place,
+enum result keyring_build(const struct keyring_parts *parts, const struct acl *acl,
                           struct arena *arena, struct diags *diags,
-                          struct keyring *out) MUST_CHECK NONNULL_AT(2, 5, 6, 7);
+                          struct keyring *out) MUST_CHECK NONNULL;
 void keyring_fini(struct keyring *keyring) NONNULL;
 
 /* NULL: unknown. The gateway's own key is unknown to clients (BADKEY). */

@@ -69,6 +69,7 @@ struct loading {
     struct diags *diags;
     struct keyfile_key *keys;
     bool has_stock; /* the stock profiles were read */
+    bool has_lost_keys;
 };
 
 static bool is_fatal(enum result res)
@@ -206,8 +207,11 @@ static enum result read_keys(struct loading *l)
     struct file_list files = {0};
     enum result res = list_files(l, settings->keys, settings->key_count, &files);
 
-    for (size_t i = 0; i < files.count && !is_fatal(res); i++)
+    l->has_lost_keys = res != RES_OK;
+    for (size_t i = 0; i < files.count && !is_fatal(res); i++) {
         res = add_key_file(l, files.paths[i]);
+        l->has_lost_keys = l->has_lost_keys || res != RES_OK;
+    }
     return is_fatal(res) ? res : RES_OK;
 }
 
@@ -225,9 +229,13 @@ static enum result join_parts(struct loading *l, bool has_zones)
     enum result res = acl_compile(&s->source, &s->zones, &s->arena, l->diags, &s->acl);
     if (is_fatal(res) || !l->wanted->with_keys)
         return res;
-    return keyring_build(l->keys, &s->acl, s->settings.upstream_key,
-                         s->settings.upstream_key_place, &s->arena, l->diags,
-                         &s->keyring);
+    const struct keyring_parts parts = {
+        .keys = l->keys,
+        .has_lost_keys = l->has_lost_keys,
+        .gateway = s->settings.upstream_key,
+        .gateway_at = s->settings.upstream_key_place,
+    };
+    return keyring_build(&parts, &s->acl, &s->arena, l->diags, &s->keyring);
 }
 
 static enum result load(struct loading *l)

@@ -1,6 +1,7 @@
 /* tsigate audit: show, rotate, and the way to verify. */
 #include "tsigate/audit.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,53 +32,76 @@ const char *audit_file(struct tool *tool)
     return NULL;
 }
 
+/* ---- a log, line by line ---- */
+
+static int tell_unread(const char *path, uint64_t unread, bool is_log)
+{
+    const char *plural = unread == 1 ? " is none" : "s are none";
+    if (unread == 0)
+        return TOOL_DONE;
+    if (!is_log)
+        return tool_fail(TOOL_OUTSIDE,
+                         "%s: is it an audit log? No line of one is in it", path);
+    tool_fail(TOOL_DONE,
+              "%s: %" PRIu64 " line%s of an audit log (tsigate audit verify)", path,
+              unread, plural);
+    return TOOL_DONE;
+}
+
+int audit_read(const char *path, audit_take *take, void *arg)
+{
+    struct lines lines;
+    struct audit_line line = {.path = path};
+    uint64_t unread = 0;
+    enum result result = lines_open(&lines, path);
+    while (result == RES_OK) {
+        result = lines_next(&lines, &line.text, &line.len);
+        if (result != RES_OK)
+            break;
+        line.number = lines.number;
+        if (log_read(line.text, line.len, &line.record) == RES_OK)
+            take(arg, &line);
+        else
+            unread++;
+    }
+    bool is_log = unread < lines.number;
+    lines_close(&lines);
+    if (result != RES_ENOTFOUND)
+        return tool_fail(TOOL_OUTSIDE, "%s: %s", path, lines_error(result));
+    return tell_unread(path, unread, is_log);
+}
+
 /* ---- show ---- */
 
 static const struct option show_options[] = {AUDIT_FILTER_OPTIONS, TOOL_COMMON_OPTIONS};
 
-static void show_line(const struct tool *tool, const struct audit_filter *filter,
-                      const char *line, size_t len)
-{
-    struct log_record record;
-    if (log_read(line, len, &record) != RES_OK)
-        return; /* torn: audit verify tells of it */
-    if (record.event == LOG_INTENT || record.event == LOG_CARRIED ||
-        !audit_filter_wants(filter, &record))
-        return;
-    if (!tool->is_json) {
-        audit_print_row(&record);
-        return;
-    }
-    fwrite(line, 1, len, stdout);
-    putchar('\n');
-}
+struct show {
+    const struct tool *tool;
+    struct audit_filter filter;
+};
 
-static int show_file(const struct tool *tool, const struct audit_filter *filter,
-                     const char *path)
+static void show_line(void *arg, const struct audit_line *line)
 {
-    struct lines lines;
-    const char *line;
-    size_t len;
-    enum result result = lines_open(&lines, path);
-    while (result == RES_OK) {
-        result = lines_next(&lines, &line, &len);
-        if (result == RES_OK)
-            show_line(tool, filter, line, len);
+    const struct show *show = arg;
+    const struct log_record *record = &line->record;
+    if (record->event == LOG_INTENT || record->event == LOG_CARRIED ||
+        !audit_filter_wants(&show->filter, record))
+        return;
+    if (!show->tool->is_json) {
+        audit_print_row(record);
+        return;
     }
-    int code = TOOL_DONE;
-    if (result != RES_ENOTFOUND)
-        code = tool_fail(TOOL_OUTSIDE, "%s: %s", path, lines_error(result));
-    lines_close(&lines);
-    return code;
+    fwrite(line->text, 1, line->len, stdout);
+    putchar('\n');
 }
 
 int audit_show(struct tool *tool, int argc, char **argv)
 {
-    struct audit_filter filter;
+    struct show show = {.tool = tool};
     int option;
-    audit_filter_init(&filter);
+    audit_filter_init(&show.filter);
     while ((option = tool_option(tool, argc, argv, show_options, false)) >= 0) {
-        if (!audit_filter_take(&filter, tool, option))
+        if (!audit_filter_take(&show.filter, tool, option))
             return TOOL_USAGE;
     }
     if (option != TOOL_OPTION_END)
@@ -88,10 +112,10 @@ int audit_show(struct tool *tool, int argc, char **argv)
     if (!tool->is_json)
         audit_print_head();
     if (file != NULL)
-        return show_file(tool, &filter, file);
+        return audit_read(file, show_line, &show);
     int code = TOOL_DONE;
     for (int i = optind; i < argc && code == TOOL_DONE; i++)
-        code = show_file(tool, &filter, argv[i]);
+        code = audit_read(argv[i], show_line, &show);
     return code;
 }
 

@@ -18,6 +18,21 @@ tool_command audit_verify;
 /* The log of the configuration. NULL: it cannot be read, as told. */
 const char *audit_file(struct tool *tool) NONNULL;
 
+/* A line of an audit log. */
+struct audit_line {
+    const char *path;
+    uint64_t number;
+    const char *text; /* without its newline */
+    size_t len;
+    struct log_record record;
+};
+
+typedef void audit_take(void *arg, const struct audit_line *line);
+
+/* Hands over all lines of a log, but for those that are none (torn, say), of which it
+ * tells. Gives an exit code, as told; nothing but such lines is TOOL_OUTSIDE. */
+int audit_read(const char *path, audit_take *take, void *arg) NONNULL_AT(1, 2);
+
 /* Which lines are wanted; each that is not NULL has to hold. */
 struct audit_filter {
     struct name host;    /* octets NULL: any */

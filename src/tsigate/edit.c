@@ -32,8 +32,11 @@ static int write_copy(struct edit *edit)
         stream != NULL && fwrite(before->chars, 1, before->len, stream) == before->len;
     if (stream != NULL && fclose(stream) != 0)
         is_whole = false;
-    return is_whole ? TOOL_DONE
-                    : tool_fail(TOOL_OUTSIDE, "%s: %s", edit->copy, strerror(errno));
+    if (is_whole)
+        return TOOL_DONE;
+    int code = tool_fail(TOOL_OUTSIDE, "%s: %s", edit->copy, strerror(errno));
+    edit->copy = NULL; /* half of it is worth nothing */
+    return code;
 }
 
 /* Under its own name, by which editors choose their modes, in a folder that nobody else
@@ -52,13 +55,6 @@ static int make_copy(struct edit *edit)
     edit->copy = arena_printf(arena, "%s/%s", folder, edit->install.base);
     return edit->copy != NULL ? write_copy(edit)
                               : tool_fail(TOOL_OUTSIDE, "out of memory");
-}
-
-/* Where something went wrong the copy is all that there is of somebody's work. */
-static void keep_copy(const struct edit *edit)
-{
-    if (edit->copy != NULL && access(edit->copy, F_OK) == 0)
-        tool_fail(TOOL_OUTSIDE, "the text is kept in %s", edit->copy);
 }
 
 /* With whatever the editor has left beside it. */
@@ -86,6 +82,29 @@ static int read_copy(struct edit *edit)
                   diags.first != NULL ? diags.first->message : "out of memory");
     diags_fini(&diags);
     return result == RES_OK ? TOOL_DONE : TOOL_OUTSIDE;
+}
+
+static bool is_same(const struct edit *edit)
+{
+    const struct file_text *before = &edit->install.before;
+    return before->len == edit->text.len &&
+           memcmp(before->chars, edit->text.chars, before->len) == 0;
+}
+
+/* Whether it holds what the admin would miss; what cannot be read may well. */
+static bool is_worth_keeping(struct edit *edit)
+{
+    return edit->copy != NULL && access(edit->copy, F_OK) == 0 &&
+           (read_copy(edit) != TOOL_DONE || !is_same(edit));
+}
+
+/* Where something went wrong the copy is all that there is of somebody's work. */
+static void leave_copy(struct edit *edit, bool is_wanted)
+{
+    if (is_wanted && is_worth_keeping(edit))
+        tool_fail(TOOL_OUTSIDE, "the text is kept in %s", edit->copy);
+    else
+        remove_copy(edit);
 }
 
 /* ---- the editor ---- */
@@ -157,13 +176,6 @@ static int run_editor(const struct edit *edit)
 static struct acledit_text text_of(const struct edit *edit)
 {
     return (struct acledit_text){edit->text.chars, edit->text.len};
-}
-
-static bool is_same(const struct edit *edit)
-{
-    const struct file_text *before = &edit->install.before;
-    return before->len == edit->text.len &&
-           memcmp(before->chars, edit->text.chars, before->len) == 0;
 }
 
 /* What the admin wants after a round: e, x, or to install it (Q, y). */
@@ -246,10 +258,7 @@ int edit_main(struct tool *tool, int argc, char **argv)
     if (code != TOOL_DONE)
         return code;
     code = edit_file(&edit, argv[optind]);
-    if (code == TOOL_OUTSIDE && !edit.install.is_installed)
-        keep_copy(&edit);
-    else
-        remove_copy(&edit);
+    leave_copy(&edit, code == TOOL_OUTSIDE && !edit.install.is_installed);
     file_text_free(&edit.text);
     install_close(&edit.install);
     return code;

@@ -282,6 +282,8 @@ int import_write(struct import *import)
     int code = make_folder(import->out, true, 0755);
     if (code == TOOL_DONE)
         code = make_folder(arena_printf(arena, "%s/acl", import->out), false, 0755);
+    if (code != TOOL_DONE)
+        return code; /* nothing of ours is there */
     if (code == TOOL_DONE)
         code = make_folder(arena_printf(arena, "%s/keys", import->out), false, 0700);
     if (code == TOOL_DONE)
@@ -290,5 +292,7 @@ int import_write(struct import *import)
         code = write_file(import, "acl/imported.acl", write_acl);
     if (code == TOOL_DONE)
         code = write_keys(import);
+    if (code != TOOL_DONE)
+        tool_fail(code, "%s is not whole: remove it before the next try", import->out);
     return code;
 }

@@ -375,7 +375,7 @@ static void on_interrupt(int number)
  * that none comes between question and wait. */
 static bool wait_for_answer(void)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
     enum { SIGNALS = sizeof signals / sizeof signals[0] };
     const struct sigaction interrupt = {.sa_handler = on_interrupt};
     struct sigaction old[SIGNALS];

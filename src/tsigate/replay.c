@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "base/timestamp.h"
 #include "dns/type.h"
-#include "tsigate/lines.h"
+#include "tsigate/audit.h"
 #include "tsigate/past.h"
 #include "tsigate/tool.h"
 
@@ -84,44 +84,23 @@ static void write_row(struct tool_page *page, const struct row *row,
     tool_page_flush(page);
 }
 
-static void take_line(struct replay *replay, const struct lines *lines,
-                      const char *line, size_t len)
+static void take_line(void *arg, const struct audit_line *line)
 {
-    struct log_record record;
+    struct replay *replay = arg;
     struct past past;
     struct row row;
-    if (log_read(line, len, &record) != RES_OK)
-        return; /* torn: audit verify tells of it */
-    past_judge(replay->tool->snapshot, &record, &replay->arena, &past);
-    replay->requests += record.event == LOG_RESULT;
+    past_judge(replay->tool->snapshot, &line->record, &replay->arena, &past);
+    replay->requests += line->record.event == LOG_RESULT;
     replay->unknown += past.fate == PAST_UNKNOWN;
     replay->gained += past.fate == PAST_GAINED;
     replay->lost += past.fate == PAST_LOST;
     if (past.fate != PAST_GAINED && past.fate != PAST_LOST)
         return;
-    read_row(&record, past.decisive, &row);
+    read_row(&line->record, past.decisive, &row);
     if (replay->page != NULL)
-        write_row(replay->page, &row, &past, lines->path, lines->number);
+        write_row(replay->page, &row, &past, line->path, line->number);
     else
         print_row(&row, &past);
-}
-
-static int take_file(struct replay *replay, const char *path)
-{
-    struct lines lines;
-    const char *line;
-    size_t len;
-    enum result result = lines_open(&lines, path);
-    while (result == RES_OK) {
-        result = lines_next(&lines, &line, &len);
-        if (result == RES_OK)
-            take_line(replay, &lines, line, len);
-    }
-    int code = TOOL_DONE;
-    if (result != RES_ENOTFOUND)
-        code = tool_fail(TOOL_OUTSIDE, "%s: %s", path, lines_error(result));
-    lines_close(&lines);
-    return code;
 }
 
 static int end_json(struct replay *replay)
@@ -158,7 +137,7 @@ static int run(struct replay *replay, int count, char **files)
         json_array_open(&replay->page->json, "differences");
     }
     for (int i = 0; i < count && code == TOOL_DONE; i++)
-        code = take_file(replay, files[i]);
+        code = audit_read(files[i], take_line, replay);
     if (code == TOOL_DONE && replay->page != NULL)
         code = end_json(replay);
     else if (code == TOOL_DONE)

@@ -187,7 +187,7 @@ static void measure_keys(struct rules *rules, uint32_t count)
                         &rules->diags, &keys),
           "keys");
     check(rules,
-          keyring_build(keys, &rules->acl, (struct name){0}, (struct place){0},
+          keyring_build(&(struct keyring_parts){.keys = keys}, &rules->acl,
                         &rules->arena, &rules->diags, &rules->keyring),
           "keyring");
     (void)printf("  keys: %.3f s, %.0f octets each and 32 of secret\n",

@@ -194,6 +194,13 @@ def test_no_editor(desk):
     assert done.returncode == 2 and "no terminal for vi" in done.stderr and desk.clean()
 
 
+def test_a_copy_that_nobody_changed_is_not_kept(desk):
+    done = desk.do("edit", "--yes", desk.acl, editor="exec " + desk.editor("kill $$"))
+    assert done.returncode == 4 and "is kept" not in done.stderr and desk.clean()
+    done = desk.do("edit", "--yes", desk.acl, editor="/nonexistent/editor")
+    assert done.returncode == 4 and "no such editor" in done.stderr and desk.clean()
+
+
 def test_the_editor_is_killed(desk):
     done = desk.do("edit", "--yes", desk.acl, editor="exec " + desk.editor(ADD + "; kill $$"))
     assert done.returncode == 4 and desk.acl.read_text() == ACL
@@ -366,7 +373,8 @@ def test_a_killed_edit_leaves_the_old_file(desk):
     assert "new.example.org" in desk.acl.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM,
+                                    signal.SIGHUP])
 def test_an_interrupted_question_is_no(desk, number):
     ours, theirs = pty.openpty()
     env = {**os.environ, "VISUAL": desk.editor(ADD), "TMPDIR": str(desk.scratch)}

@@ -132,6 +132,23 @@ def test_long_values_cannot_be_judged(site):  # noqa: F811
     assert "1 could not be judged" in done.stdout
 
 
+def test_what_is_no_audit_log(site, log):  # noqa: F811
+    """A wrong file is no file without differences; torn lines, one is in log, do no harm."""
+    audit = log.write(site.folder / "audit.jsonl")
+    acl = site.folder / "site.acl"
+    for command in (["replay", site.conf, "--acl", acl], ["audit", "show", site.conf]):
+        done = site.run(*command)
+        assert done.returncode == 4 and "is it an audit log?" in done.stderr
+    with open(audit, "a", encoding="ascii") as lines:
+        lines.write("{torn")
+    for command in (["replay", audit, "--acl", acl], ["audit", "show", audit]):
+        done = site.run(*command)
+        assert done.returncode in (0, 1) and "2 lines are none of an audit log" in done.stderr
+    (site.folder / "empty.jsonl").touch()
+    done = site.run("replay", site.folder / "empty.jsonl", "--acl", acl)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_replay_from_elsewhere(site):  # noqa: F811
     assert site.run("replay").returncode == 2
     assert site.run("replay", site.folder / "missing").returncode == 4

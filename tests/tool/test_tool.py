@@ -154,6 +154,15 @@ def test_check_lists_every_error(site):
     assert report["ok"] is False and report["errors"] >= 3
 
 
+def test_check_of_an_unreadable_key_file(site):
+    """That is the error, and not that keys are missing, or the gateway's."""
+    for key in site.folder.glob("*.key"):
+        key.chmod(0o644)
+    done = site.run("check")
+    assert done.returncode == 1 and "file-mode" in done.stderr
+    assert "key-without-file" not in done.stderr and "gateway-key" not in done.stderr
+
+
 def test_check_errors_of_the_configuration(site):
     site.conf.write_text(site.conf.read_text() + 'contrl = "x";\nmax_fudge = 0;\n')
     done = site.run("check")

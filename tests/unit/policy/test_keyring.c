@@ -22,6 +22,7 @@ struct ring_case {
     size_t count;        /* client keys that result */
     enum result result;
     const char *ids[4];
+    bool has_lost_keys;
 };
 
 #define ONE_HOST "host h\n key k\n acme a.corp.example\n"
@@ -153,6 +154,14 @@ static const struct ring_case ring_cases[] = {
      RES_OK,
      {"key-without-file"}},
     {"nothing", "", "", "g", 0, RES_EFORMAT, {"gateway-key-missing"}},
+    {"in files that could not be read",
+     TWO_KEYS,
+     KEY("k", SECRET_A),
+     "g",
+     1,
+     RES_OK,
+     {NULL},
+     .has_lost_keys = true},
 };
 
 static void open_ring(struct site *site, const struct ring_case *c,
@@ -176,18 +185,19 @@ static void test_build(void **state)
         struct keyring ring;
         print_message("  %s\n", c->name);
         open_ring(&site, c, &keys);
-        struct name gateway = {0};
+        struct keyring_parts parts = {.keys = keys,
+                                      .has_lost_keys = c->has_lost_keys,
+                                      .gateway_at = {"site.conf", 9, 1}};
         if (c->gateway != NULL)
-            gateway = name_in(&site.arena, c->gateway);
+            parts.gateway = name_in(&site.arena, c->gateway);
         enum result res =
-            keyring_build(keys, &site.acl, gateway, (struct place){"site.conf", 9, 1},
-                          &site.arena, &site.diags, &ring);
+            keyring_build(&parts, &site.acl, &site.arena, &site.diags, &ring);
         assert_int_equal(res, c->result);
         site_assert_ids(&site, c->ids);
         assert_int_equal(ring.by_name.count, c->count);
         /* U-10: clients do not know it. */
         if (c->gateway != NULL)
-            assert_null(keyring_find(&ring, gateway));
+            assert_null(keyring_find(&ring, parts.gateway));
         keyring_fini(&ring);
         keyfile_keys_free(&keys);
         site_close(&site);
@@ -206,8 +216,9 @@ static void test_keys(void **state)
 
     (void)state;
     open_ring(&site, &c, &keys);
-    assert_int_equal(keyring_build(keys, &site.acl, name_in(&site.arena, "g"),
-                                   (struct place){0}, &site.arena, &site.diags, &ring),
+    const struct keyring_parts parts = {.keys = keys,
+                                        .gateway = name_in(&site.arena, "g")};
+    assert_int_equal(keyring_build(&parts, &site.acl, &site.arena, &site.diags, &ring),
                      RES_OK);
     const struct key *k = keyring_find(&ring, name_in(&site.arena, "k"));
     const struct key *m = keyring_find(&ring, name_in(&site.arena, "m"));

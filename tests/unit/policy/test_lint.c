@@ -202,14 +202,12 @@ static void build_ring(struct site *site, struct keyring *ring)
                                "key l { algorithm hmac-sha256; secret "
                                "\"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=\"; };\n";
     struct keyfile_key *keys = NULL;
-    const struct name none = {0};
-
     assert_int_equal(keyfile_parse("keys", text, strlen(text), false, &site->arena,
                                    &site->diags, &keys),
                      RES_OK);
-    assert_int_equal(keyring_build(keys, &site->acl, none, (struct place){0},
-                                   &site->arena, &site->diags, ring),
-                     RES_OK);
+    const struct keyring_parts parts = {.keys = keys};
+    assert_int_equal(
+        keyring_build(&parts, &site->acl, &site->arena, &site->diags, ring), RES_OK);
     keyfile_keys_free(&keys);
 }
 
