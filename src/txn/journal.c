@@ -14,6 +14,8 @@
 /* lines a second that peers can cause. */
 #define JOURNAL_LOG_RATE  10
 #define JOURNAL_LOG_BURST 50
+/* At once; after that clients have their turn. */
+#define JOURNAL_SUPPRESSED_LINES 256
 /* Room for a line without changes. */
 #define JOURNAL_LINE_OCTETS 4096
 
@@ -133,7 +135,7 @@ static enum result write_carried(struct txns *txns, const struct txn_entry *entr
         .event = LOG_CARRIED,
         .time_us = now.real_us,
         .generation = txns->snapshot->generation,
-        .host = name_to_text(name_of(&owner_of(entry)->name), host),
+        .host = name_to_text(owner_of(entry)->name, host),
         .full_mac = &mac,
         .until_s = entry->until_real_s,
         .reason = is_done ? (enum reason)entry->reason : REASON_OUTCOME_UNKNOWN,
@@ -166,34 +168,42 @@ enum result txns_rotated(struct txns *txns, struct txn_now now, uint64_t *out_ca
     return res == RES_OK ? journal_commit(txns) : res;
 }
 
-static void write_suppressed_of(struct txns *txns, struct principal *principal,
-                                struct txn_now now)
+static enum result append_suppressed(struct txns *txns,
+                                     const struct principal *principal,
+                                     struct txn_now now)
 {
     char host[NAME_TEXT_OCTETS];
     const struct log_line line = {
         .event = LOG_SUPPRESSED,
         .time_us = now.real_us,
         .generation = txns->snapshot->generation,
-        .host = principal == &txns->hostless
-                    ? NULL
-                    : name_to_text(name_of(&principal->name), host),
+        .host =
+            principal == &txns->hostless ? NULL : name_to_text(principal->name, host),
         .duplicates = principal->duplicates,
         .rate_limited = principal->rate_limited,
     };
-    if (principal->duplicates + principal->rate_limited == 0 ||
-        write_line(txns, &line) != RES_OK)
-        return; /* the numbers stay and are told later */
-    principal->duplicates = 0;
-    principal->rate_limited = 0;
+    return append_line(txns, &line);
 }
 
-void journal_write_suppressed(struct txns *txns, struct txn_now now)
+bool journal_write_suppressed(struct txns *txns, struct txn_now now)
 {
-    size_t cursor = 0;
     struct principal *principal;
-    while ((principal = map_next(&txns->principals, &cursor)) != NULL)
-        write_suppressed_of(txns, principal, now);
-    write_suppressed_of(txns, &txns->hostless, now);
+    unsigned count = 0;
+    TAILQ_FOREACH(principal, &txns->untold, untold)
+    {
+        if (count == JOURNAL_SUPPRESSED_LINES ||
+            append_suppressed(txns, principal, now) != RES_OK)
+            break;
+        count++;
+    }
+    if (count == 0 || journal_commit(txns) != RES_OK)
+        return false; /* the numbers stay and are told later */
+    while (count-- > 0) {
+        principal = TAILQ_FIRST(&txns->untold);
+        TAILQ_REMOVE(&txns->untold, principal, untold);
+        principal->duplicates = principal->rate_limited = 0;
+    }
+    return !TAILQ_EMPTY(&txns->untold);
 }
 
 /* ---- log ---- */

@@ -95,7 +95,7 @@ static enum txn_fate repeat(struct txns *txns, struct txn *txn,
                             const struct txn_entry *entry,
                             const struct txn_client *client, struct txn_now now)
 {
-    txn->host->duplicates++;
+    principal_suppress(txns, txn->host, &txn->host->duplicates);
     if (entry->txn == NULL)
         return answer_unaudited(txns, txn, REASON_REPEATED, (enum rcode)entry->rcode,
                                 now);
@@ -192,7 +192,7 @@ static void admit_read(struct txns *txns, struct txn *txn, struct txn_now now)
         read_start(txns, txn, now);
         return;
     }
-    host->rate_limited++;
+    principal_suppress(txns, host, &host->rate_limited);
     txn_refuse(txns, txn, REASON_RATE_LIMITED, now);
 }
 
@@ -252,7 +252,7 @@ static enum txn_fate open_update(struct txns *txns, struct txn *txn,
     if (entry != NULL)
         return repeat(txns, txn, entry, &txn->first.client, now);
     if (!is_within_rate(txns, host, now)) {
-        host->rate_limited++;
+        principal_suppress(txns, host, &host->rate_limited);
         return answer_unaudited(txns, txn, REASON_RATE_LIMITED, RCODE_REFUSED, now);
     }
     return judge(txns, txn, msg, now);

@@ -6,17 +6,25 @@
 #include "txn/txns.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* A copy of the name, at room. */
+static struct name name_behind(struct name name, void *room)
+{
+    memcpy(room, name.octets, name.len);
+    return (struct name){.octets = room, .len = name.len};
+}
 
 struct principal *principal_named(struct txns *txns, struct name name)
 {
     struct principal *principal = map_get(&txns->principals, name.octets, name.len);
     if (principal != NULL)
         return principal;
-    principal = calloc(1, sizeof *principal);
+    principal = calloc(1, sizeof *principal + name.len);
     if (principal == NULL)
         return NULL;
     TAILQ_INIT(&principal->open);
-    name_keep(name, &principal->name);
+    principal->name = name_behind(name, principal + 1);
     if (map_put(&txns->principals, principal->name.octets, name.len, principal) !=
         RES_OK) {
         free(principal);
@@ -30,15 +38,22 @@ struct principal *principal_of(struct txns *txns, const struct acl_host *host)
     return host != NULL ? principal_named(txns, host->name) : &txns->hostless;
 }
 
+void principal_suppress(struct txns *txns, struct principal *principal, uint64_t *count)
+{
+    if (principal->duplicates + principal->rate_limited == 0)
+        TAILQ_INSERT_TAIL(&txns->untold, principal, untold);
+    ++*count;
+}
+
 /* Without memory the use is not noted: nothing depends on it. */
 void principal_note_key(struct txns *txns, struct name key_name, struct txn_now now)
 {
     struct key_use *use = map_get(&txns->keys, key_name.octets, key_name.len);
     if (use == NULL) {
-        use = calloc(1, sizeof *use);
+        use = calloc(1, sizeof *use + key_name.len);
         if (use == NULL)
             return;
-        name_keep(key_name, &use->name);
+        use->name = name_behind(key_name, use + 1);
         if (map_put(&txns->keys, use->name.octets, key_name.len, use) != RES_OK) {
             free(use);
             return;
@@ -53,7 +68,7 @@ void principal_note_key(struct txns *txns, struct name key_name, struct txn_now 
 
 static bool is_forgotten(const struct txns *txns, const struct principal *principal)
 {
-    struct name name = name_of(&principal->name);
+    struct name name = principal->name;
     return principal->waiting == 0 && principal->transactions == 0 &&
            principal->duplicates == 0 && principal->rate_limited == 0 &&
            acl_host_named(&txns->snapshot->acl, name) == NULL;
@@ -84,8 +99,7 @@ static bool purge_some(struct txns *txns, struct purge *purge)
             drop_principal(txns, principal);
             purge->at_principal--;
         }
-        if (use != NULL &&
-            keyring_find(&txns->snapshot->keyring, name_of(&use->name)) == NULL) {
+        if (use != NULL && keyring_find(&txns->snapshot->keyring, use->name) == NULL) {
             drop_use(txns, use);
             purge->at_key--;
         }

@@ -24,6 +24,7 @@ static void init_lists(struct txns *txns)
     TAILQ_INIT(&txns->soas);
     TAILQ_INIT(&txns->cnames);
     TAILQ_INIT(&txns->hostless.open);
+    TAILQ_INIT(&txns->untold);
     map_init(&txns->queue_by_zone);
     map_init(&txns->principals);
     map_init(&txns->keys);
@@ -228,10 +229,9 @@ void txn_on_time(struct txns *txns, struct txn_now now)
     principals_on_time(txns);
     txn_table_expire(txns->table, TXN_EXPIRE_ENTRIES, txns_forget_by_s(txns, now),
                      now.mono_us / TXN_SECOND_US);
-    if (txns->suppressed_us <= now.mono_us) {
-        journal_write_suppressed(txns, now);
-        txns->suppressed_us = now.mono_us + TXN_SUPPRESSED_US;
-    }
+    if (txns->suppressed_us <= now.mono_us)
+        txns->suppressed_us =
+            now.mono_us + (journal_write_suppressed(txns, now) ? 1 : TXN_SUPPRESSED_US);
     batch_pump(txns, now);
     order_release(txns, now);
     txns_flush(txns, now);

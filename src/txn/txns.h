@@ -172,9 +172,9 @@ TAILQ_HEAD(zone_queue_list, zone_queue);
 
 /* ---- what is remembered ---- */
 
-/* A host as far as requests go; outlives reloads. */
+/* A host as far as requests go; outlives reloads. What each request looks at stands
+ * beside the beginning of the name: of many hosts none is in the cache. */
 struct principal {
-    struct name_buf name; /* len 0: all keys without a host together */
     struct bucket bucket;
     struct txn_list open;  /* its requests that wait for an answer, by arrival */
     uint32_t waiting;      /* how many these are (R-4, R-5); of queries those that the
@@ -182,6 +182,9 @@ struct principal {
     uint32_t transactions; /* entries in the table (T-22) */
     uint64_t duplicates;   /* not yet told in the audit (L-1) */
     uint64_t rate_limited; /* likewise */
+    TAILQ_ENTRY(principal) untold; /* while one of these is not 0 */
+    struct name name; /* lies behind the struct; len 0: all keys without a host
+                         together */
 };
 
 /* How far the dropping of those that a reload took away has come. A table that grows
@@ -193,9 +196,9 @@ struct purge {
 
 /* When a key was last used: `tsigate status`. */
 struct key_use {
-    struct name_buf name;
     int64_t last_us; /* real */
     uint64_t count;
+    struct name name; /* lies behind the struct */
 };
 
 /* A zone's SOA as the primary gave it last. */
@@ -255,6 +258,7 @@ struct txns {
     /* A key without a host may do nothing, so all of them share one; under its own name
      * such a key could use up what belongs to a host of that name. */
     struct principal hostless;
+    TAILQ_HEAD(, principal) untold; /* who has numbers for a `suppressed` line */
     struct map keys;
     struct map soa_by_zone;
     struct soa_list soas;
@@ -336,8 +340,9 @@ enum result journal_commit(struct txns *txns) NONNULL;
 /* The line of this start. */
 void journal_write_started(struct txns *txns, uint64_t transactions,
                            struct txn_now now) NONNULL;
-/* `suppressed` lines of all principals that have something to tell. */
-void journal_write_suppressed(struct txns *txns, struct txn_now now) NONNULL;
+/* `suppressed` lines of those principals that have something to tell, some at a time.
+ * Whether there are more that can be written now. */
+bool journal_write_suppressed(struct txns *txns, struct txn_now now) NONNULL;
 void journal_log(struct txns *txns, enum txn_level level, const char *format, ...)
     PRINTF(3, 4) NONNULL_AT(1, 3);
 /* For lines that peers cause: some a second, the rest counted. */
@@ -357,6 +362,10 @@ struct principal *principal_of(struct txns *txns,
 /* That of a host's name, configured or not. NULL: no memory. */
 struct principal *principal_named(struct txns *txns,
                                   struct name name) MUST_CHECK NONNULL;
+/* A request of the host that leaves no line: count is its duplicates or rate_limited.
+ */
+void principal_suppress(struct txns *txns, struct principal *principal,
+                        uint64_t *count) NONNULL;
 void principal_note_key(struct txns *txns, struct name key_name,
                         struct txn_now now) NONNULL;
 /* After a reload: drops hosts and keys that are configured no more and owe nothing. */

@@ -22,6 +22,7 @@
 #define PENDING_MAX    64
 #define FLUSH_AFTER    32 /* messages that come together, as in net/listen_udp */
 #define ROUNDS         5
+#define KEYS_PER_FILE  100000
 
 struct message {
     uint16_t len;
@@ -199,11 +200,21 @@ static void write_key(FILE *file, const char *name, uint32_t host)
                   secret);
 }
 
+static FILE *next_file(FILE *file, const char *folder, uint32_t number)
+{
+    char name[16];
+
+    if (fclose(file) != 0)
+        site_die("cannot write the site's files");
+    (void)snprintf(name, sizeof(name), "%u.key", number);
+    return create(folder, name);
+}
+
 static void write_files(const char *folder, uint32_t hosts)
 {
     static const char profile[] = "profile acme\n owner _acme-challenge.{name}\n"
                                   " type TXT\n check acme-token\n ttl 0..600\n";
-    FILE *keys = create(folder, "all.key");
+    FILE *keys = create(folder, "0.key");
     FILE *acl = create(folder, "site.acl");
     FILE *stock = create(folder, "profiles.acl");
     char name[32];
@@ -211,6 +222,8 @@ static void write_files(const char *folder, uint32_t hosts)
     (void)fputs(profile, stock);
     write_key(keys, SITE_GATEWAY_KEY, SITE_HOSTS_MAX);
     for (uint32_t i = 0; i < hosts; i++) {
+        if (i > 0 && i % KEYS_PER_FILE == 0)
+            keys = next_file(keys, folder, i / KEYS_PER_FILE);
         (void)snprintf(name, sizeof(name), "h%07u.%s", i, SITE_ZONE);
         write_key(keys, name, i);
         (void)fprintf(acl, "grant %s acme %s\n", name, name);
@@ -230,7 +243,7 @@ static struct name name_in(struct arena *arena, const char *text)
 
 static void fill_settings(struct settings *settings, struct arena *arena)
 {
-    static struct settings_text keys = {.text = "all.key"}, acl = {.text = "site.acl"};
+    static struct settings_text keys = {.text = "*.key"}, acl = {.text = "site.acl"};
     static struct settings_zone zone = {.is_dynamic = true};
 
     zone.name = name_in(arena, SITE_ZONE);
@@ -389,9 +402,13 @@ static bool is_wanted(const char *name, char **names, int count)
 
 static void remove_files(const char *folder)
 {
-    static const char *const names[] = {"all.key", "site.acl", "profiles.acl"};
+    static const char *const names[] = {"site.acl", "profiles.acl"};
     char path[256];
 
+    for (unsigned i = 0; i <= SITE_HOSTS_MAX / KEYS_PER_FILE; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%u.key", folder, i);
+        (void)unlink(path);
+    }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
         (void)unlink(path);
