@@ -4,30 +4,10 @@
 #include <strings.h>
 
 #include "base/limits.h"
-
-enum token_kind {
-    TOKEN_END,
-    TOKEN_WORD, /* bare or quoted */
-    TOKEN_OPEN,
-    TOKEN_CLOSE,
-    TOKEN_SEMICOLON,
-    TOKEN_BAD, /* told */
-};
-
-/* A view into the file's text: a secret is never copied from there but by secret.c. */
-struct token {
-    enum token_kind kind;
-    const char *chars;
-    size_t len;
-    struct place place;
-};
+#include "conf/token.h"
 
 struct keyfile {
-    const char *text;
-    size_t len;
-    size_t at;
-    size_t line_start;
-    struct place place; /* file and line of at */
+    struct token_reader reader;
     bool weak_algorithms;
     struct arena *arena;
     struct diags *diags;
@@ -36,132 +16,12 @@ struct keyfile {
 
 /* ---- tokens ---- */
 
-static char peek(const struct keyfile *file, size_t ahead)
-{
-    return file->at + ahead < file->len ? file->text[file->at + ahead] : '\0';
-}
-
-static void advance(struct keyfile *file)
-{
-    if (file->text[file->at++] == '\n') {
-        file->place.line++;
-        file->line_start = file->at;
-    }
-}
-
-static struct place here(const struct keyfile *file)
-{
-    struct place place = file->place;
-    place.column = (unsigned)(file->at - file->line_start) + 1;
-    return place;
-}
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static void skip_line(struct keyfile *file)
-{
-    while (file->at < file->len && file->text[file->at] != '\n')
-        file->at++;
-}
-
-/* False: it is not closed. */
-static bool skip_comment(struct keyfile *file)
-{
-    struct place open = here(file);
-    file->at += 2;
-    while (file->at < file->len) {
-        if (peek(file, 0) == '*' && peek(file, 1) == '/') {
-            file->at += 2;
-            return true;
-        }
-        advance(file);
-    }
-    diags_error(file->diags, open, "key-syntax", "this comment is not closed");
-    return false;
-}
-
-/* Blanks and the comments of named.conf: #, //, and C's. */
-static bool skip_blanks(struct keyfile *file)
-{
-    while (file->at < file->len) {
-        if (is_space(peek(file, 0))) {
-            advance(file);
-        } else if (peek(file, 0) == '#' ||
-                   (peek(file, 0) == '/' && peek(file, 1) == '/')) {
-            skip_line(file);
-        } else if (peek(file, 0) == '/' && peek(file, 1) == '*') {
-            if (!skip_comment(file))
-                return false;
-        } else {
-            break;
-        }
-    }
-    return true;
-}
-
-static enum token_kind scan_quoted(struct keyfile *file, struct token *token)
-{
-    file->at++;
-    token->chars = file->text + file->at;
-    while (file->at < file->len && peek(file, 0) != '"')
-        advance(file);
-    token->len = (size_t)(file->text + file->at - token->chars);
-    if (file->at == file->len) {
-        diags_error(file->diags, token->place, "key-syntax",
-                    "this quote is not closed");
-        return TOKEN_BAD;
-    }
-    file->at++;
-    return TOKEN_WORD;
-}
-
-static enum token_kind scan_word(struct keyfile *file, struct token *token)
-{
-    token->chars = file->text + file->at;
-    while (file->at < file->len && peek(file, 0) > ' ' && peek(file, 0) <= '~' &&
-           strchr("{};\"", peek(file, 0)) == NULL)
-        file->at++;
-    token->len = (size_t)(file->text + file->at - token->chars);
-    if (token->len == 0) {
-        diags_error(file->diags, token->place, "key-syntax",
-                    "an octet that is not printable ASCII");
-        file->at++;
-        return TOKEN_BAD;
-    }
-    return TOKEN_WORD;
-}
-
 static void next_token(struct keyfile *file)
 {
-    struct token *token = &file->token;
-    bool is_closed = skip_blanks(file);
-    *token = (struct token){.place = here(file), .chars = file->text + file->at};
-    if (file->at == file->len) {
-        token->kind = is_closed ? TOKEN_END : TOKEN_BAD;
-        return;
-    }
-    token->len = 1;
-    switch (peek(file, 0)) {
-    case '{':
-        token->kind = TOKEN_OPEN;
-        break;
-    case '}':
-        token->kind = TOKEN_CLOSE;
-        break;
-    case ';':
-        token->kind = TOKEN_SEMICOLON;
-        break;
-    case '"':
-        token->kind = scan_quoted(file, token);
-        return;
-    default:
-        token->kind = scan_word(file, token);
-        return;
-    }
-    file->at++;
+    token_next(&file->reader, &file->token);
+    if (file->token.kind == TOKEN_BAD)
+        diags_error(file->diags, file->token.place, "key-syntax", "%s",
+                    file->token.wrong);
 }
 
 static bool token_is(const struct token *token, const char *text)
@@ -393,9 +253,7 @@ enum result keyfile_parse(const char *file, const char *text, size_t len,
                           struct diags *diags, struct keyfile_key **keys)
 {
     struct keyfile keyfile = {
-        .text = text,
-        .len = len,
-        .place = {.file = file, .line = 1},
+        .reader = token_reader_of(file, text, len, true),
         .weak_algorithms = weak_algorithms,
         .arena = arena,
         .diags = diags,

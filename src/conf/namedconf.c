@@ -7,23 +7,7 @@
 
 #include "base/limits.h"
 #include "conf/file.h"
-
-enum token_kind {
-    TOKEN_END,
-    TOKEN_WORD,
-    TOKEN_OPEN,
-    TOKEN_CLOSE,
-    TOKEN_SEMICOLON,
-    TOKEN_BAD, /* told */
-};
-
-/* A view into the text. */
-struct token {
-    enum token_kind kind;
-    const char *chars;
-    size_t len;
-    struct place place;
-};
+#include "conf/token.h"
 
 /* What the statements of a block are. */
 enum block {
@@ -43,12 +27,8 @@ struct frame {
 
 /* A text that is being read. */
 struct input {
-    const char *text;
-    size_t len;
-    size_t at;
-    size_t line_start;
-    struct place place;    /* file and line of at */
-    struct file_text file; /* what text is of; chars NULL: the caller's */
+    struct token_reader reader;
+    struct file_text file; /* what it reads; chars NULL: the caller's text */
     struct input *outer;   /* it is included by that one */
     struct input *opened_before;
 };
@@ -64,6 +44,7 @@ struct parser {
     unsigned depth; /* of the frame under way; 0: BLOCK_TOP */
     struct token words[LIMIT_NAMEDCONF_WORDS];
     size_t count; /* of the statement under way, behind its last block */
+    struct namedconf_key *closed_key; /* whose ; comes next; NULL: none's */
     struct arena *arena;
     struct diags *diags;
     struct namedconf *out;
@@ -78,131 +59,14 @@ static enum result complain(struct parser *parser, struct place place, const cha
 
 /* ---- tokens ---- */
 
-static char peek(const struct parser *parser, size_t ahead)
-{
-    return parser->in->at + ahead < parser->in->len
-               ? parser->in->text[parser->in->at + ahead]
-               : '\0';
-}
-
-static void advance(struct parser *parser)
-{
-    if (parser->in->text[parser->in->at++] == '\n') {
-        parser->in->place.line++;
-        parser->in->line_start = parser->in->at;
-    }
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n';
-}
-
-/* Up to the end of the line, or of the comment. False: there is none. */
-static bool skip_comment(struct parser *parser)
-{
-    bool is_long = peek(parser, 0) == '/' && peek(parser, 1) == '*';
-    if (!is_long && peek(parser, 0) != '#' &&
-        !(peek(parser, 0) == '/' && peek(parser, 1) == '/'))
-        return false;
-    size_t begin = parser->in->at + 2;
-    while (parser->in->at < parser->in->len) {
-        bool is_end = is_long ? parser->in->at > begin && peek(parser, 0) == '/' &&
-                                    parser->in->text[parser->in->at - 1] == '*'
-                              : peek(parser, 0) == '\n';
-        advance(parser);
-        if (is_end)
-            break;
-    }
-    return true;
-}
-
-static bool skip_one(struct parser *parser)
-{
-    bool is_skipped =
-        is_blank(peek(parser, 0)) ||
-        (!parser->is_canonical && strchr("\r\f", peek(parser, 0)) != NULL &&
-         peek(parser, 0) != '\0');
-    if (is_skipped)
-        advance(parser);
-    return is_skipped || (!parser->is_canonical && skip_comment(parser));
-}
-
-static void skip_blanks(struct parser *parser)
-{
-    while (skip_one(parser))
-        continue;
-    while (parser->in->at == parser->in->len && parser->in->outer != NULL) {
-        parser->in = parser->in->outer;
-        while (skip_one(parser))
-            continue;
-    }
-}
-
-/* A backslash takes the next octet with it; both stay, for whoever reads names. */
-static enum token_kind scan_quoted(struct parser *parser, struct token *token)
-{
-    parser->in->at++;
-    token->chars = parser->in->text + parser->in->at;
-    while (parser->in->at < parser->in->len && peek(parser, 0) != '"') {
-        if (peek(parser, 0) == '\\' && parser->in->at + 1 < parser->in->len)
-            advance(parser);
-        advance(parser);
-    }
-    token->len = (size_t)(parser->in->text + parser->in->at - token->chars);
-    bool has_nul = memchr(token->chars, '\0', token->len) != NULL;
-    if (parser->in->at == parser->in->len || has_nul) {
-        (void)complain(parser, token->place,
-                       has_nul ? "a NUL" : "a quote that is not closed");
-        return TOKEN_BAD;
-    }
-    parser->in->at++;
-    return TOKEN_WORD;
-}
-
-static enum token_kind scan_bare(struct parser *parser, struct token *token)
-{
-    bool is_comment =
-        peek(parser, 0) == '#' ||
-        (peek(parser, 0) == '/' && (peek(parser, 1) == '/' || peek(parser, 1) == '*'));
-    while (peek(parser, 0) > ' ' && peek(parser, 0) <= '~' &&
-           strchr("{};\"", peek(parser, 0)) == NULL)
-        parser->in->at++;
-    token->len = (size_t)(parser->in->text + parser->in->at - token->chars);
-    if (token->len > 0 && !is_comment)
-        return TOKEN_WORD;
-    (void)complain(parser, token->place,
-                   is_comment ? "a comment" : "an octet that is not printable ASCII");
-    return TOKEN_BAD;
-}
-
+/* At the end of an included file it goes on where the include stands. */
 static void next_token(struct parser *parser)
 {
-    struct token *token = &parser->token;
-    skip_blanks(parser);
-    *token = (struct token){.place = parser->in->place,
-                            .chars = parser->in->text + parser->in->at};
-    token->place.column = (unsigned)(parser->in->at - parser->in->line_start) + 1;
-    if (parser->in->at == parser->in->len)
-        return;
-    switch (peek(parser, 0)) {
-    case '{':
-        token->kind = TOKEN_OPEN;
-        break;
-    case '}':
-        token->kind = TOKEN_CLOSE;
-        break;
-    case ';':
-        token->kind = TOKEN_SEMICOLON;
-        break;
-    case '"':
-        token->kind = scan_quoted(parser, token);
-        return;
-    default:
-        token->kind = scan_bare(parser, token);
-        return;
+    token_next(&parser->in->reader, &parser->token);
+    while (parser->token.kind == TOKEN_END && parser->in->outer != NULL) {
+        parser->in = parser->in->outer;
+        token_next(&parser->in->reader, &parser->token);
     }
-    parser->in->at++;
 }
 
 /* Words of the language have no case, whether quoted or not. */
@@ -285,16 +149,15 @@ static enum result open_input(struct parser *parser, const char *path)
     const char *kept = arena_string(parser->arena, path);
     if (in == NULL || kept == NULL)
         return RES_EMEM;
-    *in = (struct input){.place = {.file = kept, .line = 1}, .outer = parser->in};
+    *in = (struct input){.outer = parser->in};
     enum result result = file_read(kept, parser->octets_left, (struct place){0},
                                    parser->diags, &in->file);
     if (result != RES_OK)
         return result;
     in->opened_before = parser->opened;
     parser->opened = in;
-    in->text = in->file.chars;
-    in->len = in->file.len;
-    parser->octets_left -= in->len;
+    in->reader = token_reader_of(kept, in->file.chars, in->file.len, true);
+    parser->octets_left -= in->file.len;
     parser->in = in;
     return RES_OK;
 }
@@ -451,15 +314,23 @@ static enum result close_block(struct parser *parser)
         return complain(parser, parser->token.place, "a } without its {");
     if (parser->count > 0 || parser->frames[parser->depth].has_block)
         return complain(parser, parser->token.place, "a statement without its ;");
-    if (parser->is_canonical && parser->frames[parser->depth].block == BLOCK_KEY) {
-        if (peek(parser, 0) != ';')
-            return complain(parser, parser->token.place, "a key without its ;");
-        parser->out->last_key->len = (size_t)(parser->in->text + parser->in->at + 1 -
-                                              parser->out->last_key->text);
-    }
+    if (parser->is_canonical && parser->frames[parser->depth].block == BLOCK_KEY)
+        parser->closed_key = parser->out->last_key;
     parser->depth--;
     parser->frames[parser->depth].has_block = true;
     return RES_OK;
+}
+
+/* The text of a key ends with its ; and not before. */
+static enum result end_key(struct parser *parser)
+{
+    struct namedconf_key *key = parser->closed_key;
+    parser->closed_key = NULL;
+    if (parser->token.kind == TOKEN_SEMICOLON) {
+        key->len = (size_t)(parser->token.chars + 1 - key->text);
+        return RES_OK;
+    }
+    return complain(parser, parser->token.place, "a key without its ;");
 }
 
 static enum result end_or_empty(struct parser *parser)
@@ -485,6 +356,8 @@ static enum result add_word(struct parser *parser)
 
 static enum result step(struct parser *parser)
 {
+    if (parser->closed_key != NULL && end_key(parser) != RES_OK)
+        return RES_EFORMAT;
     switch (parser->token.kind) {
     case TOKEN_WORD:
         return add_word(parser);
@@ -499,7 +372,7 @@ static enum result step(struct parser *parser)
             return complain(parser, parser->token.place, "an end in a statement");
         return RES_OK;
     case TOKEN_BAD:
-        return RES_EFORMAT;
+        return complain(parser, parser->token.place, parser->token.wrong);
     }
     return RES_EBUG;
 }
@@ -522,7 +395,7 @@ enum result namedconf_parse(const char *file, const char *text, size_t len,
     *out = (struct namedconf){0};
     if (parser == NULL)
         return RES_EMEM;
-    struct input in = {.text = text, .len = len, .place = {.file = file, .line = 1}};
+    struct input in = {.reader = token_reader_of(file, text, len, false)};
     *parser = (struct parser){
         .in = &in,
         .is_canonical = true,

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/disk.h"
 #include "base/limits.h"
 #include "base/timestamp.h"
 #include "tsigate/daemon.h"
@@ -421,20 +422,6 @@ char install_ask(const char *question, const char *choices)
 
 /* ---- the exchange ---- */
 
-static bool write_all(int fd, struct acledit_text text)
-{
-    while (text.len > 0) {
-        ssize_t done = write(fd, text.chars, text.len);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return false;
-        text.chars += done;
-        text.len -= (size_t)done;
-    }
-    return true;
-}
-
 static bool is_unchanged(const struct install *install)
 {
     struct stat now;
@@ -467,20 +454,10 @@ static int fill_new_file(const struct install *install, int fd, const char *path
         return tool_fail(TOOL_OUTSIDE, "%s: its owner cannot be kept: %s",
                          install->file, strerror(errno));
     if (fchmod(fd, stat->st_mode & 07777) != 0 ||
-        !copy_access_list(install->real, fd) || !write_all(fd, text) || fsync(fd) != 0)
+        !copy_access_list(install->real, fd) ||
+        disk_write(fd, text.chars, text.len) != RES_OK || fsync(fd) != 0)
         return file_fails(path);
     return TOOL_DONE;
-}
-
-/* The new name has to be on disk as well. */
-static int sync_folder(const struct install *install)
-{
-    int fd = open(install->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return file_fails(install->folder);
-    int code = fsync(fd) == 0 ? TOOL_DONE : file_fails(install->folder);
-    close(fd);
-    return code;
 }
 
 static int exchange_file(struct install *install, struct acledit_text text)
@@ -505,7 +482,8 @@ static int exchange_file(struct install *install, struct acledit_text text)
         return code;
     }
     install->is_installed = true;
-    return sync_folder(install);
+    return disk_sync_folder_of(install->real) == RES_OK ? TOOL_DONE
+                                                        : file_fails(install->folder);
 }
 
 /* What is installed is installed; whoever waits for it has to know that it waits. */

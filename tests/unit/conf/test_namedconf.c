@@ -121,7 +121,7 @@ static void other_text_is_an_error(void **state)
         {"an empty statement", "zone \"a\" { ; };", "1:12 namedconf-syntax\n"},
         {"a block's statement without ;", "zone \"a\" { type primary };",
          "1:25 namedconf-syntax\n"},
-        {"a key without ;", "key \"k\" { } ;", "1:11 namedconf-syntax\n"},
+        {"a key without ;", "key \"k\" { } x;", "1:13 namedconf-syntax\n"},
         {"a short rule", "zone \"a\" { update-policy { grant \"k\"; }; };",
          "1:28 namedconf-syntax\n"},
         {"a rule without a name",
@@ -258,7 +258,7 @@ static void places_are_those_of_the_files(void **state)
         {"half a block", "include \"%s/a.conf\"; };", "zone a {", "", "a a.conf:1;",
          RES_OK},
         {"a comment without end", "zone a { }; /* x", "", "", "a named.conf:1;",
-         RES_OK},
+         RES_EFORMAT},
     };
     (void)state;
     assert_non_null(mkdtemp(folder));
