@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,13 +26,28 @@ struct outgoing {
     uint8_t octets[BATCH][LIMIT_UDP_REPLY_OCTETS];
 };
 
+/* What sendmmsg takes. */
+struct packing {
+    struct mmsghdr headers[BATCH];
+    struct iovec parts[BATCH];
+    union {
+        struct cmsghdr aligned;
+        char octets[CMSG_SPACE(sizeof(uint16_t))];
+    } controls[BATCH];
+};
+
+/* The kernel's UDP_MAX_SEGMENTS, and what one datagram could hold. */
+_Static_assert(BATCH <= 64 && BATCH * LIMIT_UDP_REPLY_OCTETS <= 65507,
+               "a batch of replies to one peer can leave as one");
+
 struct udp_socket {
     struct listen_udp *udp; /* the owner */
     uint32_t index;
     int fd;
     struct addr addr;
     uv_poll_t poll;
-    bool has_poll; /* the handle belongs to the loop */
+    bool has_poll;    /* the handle belongs to the loop */
+    bool sends_apart; /* every reply in a datagram of its own, from the beginning */
     struct outgoing out;
 };
 
@@ -134,29 +150,90 @@ static size_t take_batch(struct udp_socket *socket)
     return (size_t)got;
 }
 
-static void flush(struct udp_socket *socket)
+/* How many of the replies from first on can leave as one: to one peer and as long as
+ * each other, but for the last, which may be shorter. */
+static size_t count_alike(const struct outgoing *out, size_t first)
+{
+    size_t end = first + 1;
+
+    while (end < out->count && out->len[end - 1] == out->len[first] &&
+           out->len[end] <= out->len[first] && out->to_len[end] == out->to_len[first] &&
+           memcmp(&out->to[end], &out->to[first], out->to_len[first]) == 0)
+        end++;
+    return end - first;
+}
+
+/* The kernel cuts them apart again, as late as it can (udp(7), UDP_SEGMENT): routing
+ * and queueing are paid for once. Who asks much from one socket, like a proxy or a
+ * flood, takes a third less of our time. */
+static void want_segments(struct packing *packing, size_t index, size_t len)
+{
+    struct msghdr *header = &packing->headers[index].msg_hdr;
+
+    header->msg_control = packing->controls[index].octets;
+    header->msg_controllen = sizeof(packing->controls[index].octets);
+    struct cmsghdr *control = CMSG_FIRSTHDR(header);
+    *control = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(uint16_t)),
+                                .cmsg_level = SOL_UDP,
+                                .cmsg_type = UDP_SEGMENT};
+    memcpy(CMSG_DATA(control), &(uint16_t){(uint16_t)len}, sizeof(uint16_t));
+}
+
+/* The replies from first on. Gives the number of headers. */
+static unsigned pack(struct udp_socket *socket, size_t first, struct packing *packing)
 {
     struct outgoing *out = &socket->out;
-    struct mmsghdr headers[BATCH] = {0};
-    struct iovec parts[BATCH];
+    unsigned count = 0;
 
-    for (size_t i = 0; i < out->count; i++) {
-        parts[i] = (struct iovec){out->octets[i], out->len[i]};
-        headers[i].msg_hdr = (struct msghdr){.msg_name = &out->to[i],
-                                             .msg_namelen = out->to_len[i],
-                                             .msg_iov = &parts[i],
-                                             .msg_iovlen = 1};
+    for (size_t i = first; i < out->count; i++)
+        packing->parts[i] = (struct iovec){out->octets[i], out->len[i]};
+    for (size_t i = first; i < out->count; count++) {
+        size_t alike = socket->sends_apart ? 1 : count_alike(out, i);
+        packing->headers[count].msg_hdr = (struct msghdr){.msg_name = &out->to[i],
+                                                          .msg_namelen = out->to_len[i],
+                                                          .msg_iov = &packing->parts[i],
+                                                          .msg_iovlen = alike};
+        if (alike > 1)
+            want_segments(packing, count, out->len[i]);
+        i += alike;
     }
-    for (size_t sent = 0; sent < out->count;) {
-        int n = sendmmsg(socket->fd, headers + sent, (unsigned)(out->count - sent),
-                         MSG_DONTWAIT);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            break; /* the requestor asks again; nothing here may wait */
-        sent += n > 0 ? (size_t)n : 1; /* the first one cannot be sent: the next */
+    return count;
+}
+
+/* Whether the device, or the way to the peer, is one for single datagrams. */
+static bool is_against_segments(int error)
+{
+    return error == EIO || error == EINVAL || error == EMSGSIZE;
+}
+
+/* Gives the first reply that is still to be sent. */
+static size_t send_from(struct udp_socket *socket, size_t first)
+{
+    struct packing packing;
+    unsigned count = pack(socket, first, &packing);
+    size_t alike = packing.headers[0].msg_hdr.msg_iovlen;
+    int n = sendmmsg(socket->fd, packing.headers, count, MSG_DONTWAIT);
+
+    if (n < 0 && errno == EINTR)
+        return first;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return socket->out.count; /* the requestor asks again; nothing here may wait */
+    if (n < 0 && alike > 1 && is_against_segments(errno)) {
+        socket->sends_apart = true;
+        return first;
     }
-    out->count = 0;
+    if (n <= 0)
+        return first + alike; /* the first one cannot be sent: the next */
+    for (int i = 0; i < n; i++)
+        first += packing.headers[i].msg_hdr.msg_iovlen;
+    return first;
+}
+
+static void flush(struct udp_socket *socket)
+{
+    for (size_t next = 0; next < socket->out.count;)
+        next = send_from(socket, next);
+    socket->out.count = 0;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)

@@ -161,6 +161,74 @@ static void test_many_at_once(void **state)
     (void)close(fd);
 }
 
+/* The replies that wait, in order, each as long as it should be. */
+static void expect_replies(int fd, const size_t *lens, size_t count)
+{
+    uint8_t octets[2048];
+
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(recv(fd, octets, sizeof(octets), 0), (ssize_t)lens[i]);
+        assert_int_equal(octets[0], i);
+    }
+    assert_int_equal(recv(fd, octets, sizeof(octets), 0), -1);
+}
+
+/* Of two clients; those of one may leave as one, and arrive apart. */
+static void expect_each_apart(void)
+{
+    static const size_t lens[] = {20, 20, 20, 12, 20, 30, 30, 30, 30, 30, 31, 8, 8, 9};
+    const int fds[] = {client_socket(), client_socket()};
+    uint8_t octets[64] = {0};
+
+    core.answers = true;
+    for (size_t i = 0; i < COUNT_OF(lens); i++) {
+        octets[0] = (uint8_t)i;
+        send_to(fds[0], &addresses[0], octets, lens[i]);
+        if (i != 6)
+            continue;
+        octets[0] = 0;
+        send_to(fds[1], &addresses[0], octets, lens[i]);
+    }
+    turn();
+    expect_replies(fds[0], lens, COUNT_OF(lens));
+    expect_replies(fds[1], &lens[6], 1);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void test_replies_to_one_peer(void **state)
+{
+    (void)state;
+    expect_each_apart();
+}
+
+/* The descriptor of a listener. */
+static int find_socket(const struct addr *addr)
+{
+    for (int fd = 3; fd < 64; fd++) {
+        struct sockaddr_storage name;
+        socklen_t len = sizeof(name);
+        if (getsockname(fd, (struct sockaddr *)&name, &len) != 0)
+            continue;
+        struct addr own = addr_from_sockaddr((struct sockaddr *)&name);
+        if (addr_equal(&own, addr) && own.port == addr->port)
+            return fd;
+    }
+    return -1;
+}
+
+/* Without checksums nothing can be cut apart (udp_send_skb in Linux): as with a device
+ * that cannot, each leaves for itself, and none is lost. */
+static void test_replies_where_none_can_be_cut(void **state)
+{
+    int fd = find_socket(&addresses[0]), yes = 1;
+
+    (void)state;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &yes, sizeof(yes)), 0);
+    expect_each_apart();
+    expect_each_apart();
+}
+
 static void test_size_limit(void **state)
 {
     static const struct {
@@ -224,6 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_replies_leave_from_the_address_asked),
         TEST(test_many_at_once),
+        TEST(test_replies_to_one_peer),
+        TEST(test_replies_where_none_can_be_cut),
         TEST(test_size_limit),
         TEST(test_our_own_datagrams_are_dropped),
         TEST(test_stop_reads_no_more),
