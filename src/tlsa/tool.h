@@ -1,5 +1,5 @@
 /*
- * What all subcommands of tsigate-tlsa share: exit codes, options, messages, output.
+ * What all subcommands of tsigate-tlsa share: options, messages, output.
  * Floor 5: may print.
  */
 #ifndef TSIGATE_TLSA_TOOL_H
@@ -12,16 +12,8 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/json.h"
+#include "base/program.h"
 #include "dns/name.h"
-
-/* The exit codes of every program here; scripts rely on them. */
-enum {
-    TOOL_DONE = 0,    /* done */
-    TOOL_NO = 1,      /* the answer is no */
-    TOOL_USAGE = 2,   /* called wrongly */
-    TOOL_CONFIG = 3,  /* host.conf, key file or map cannot be used */
-    TOOL_OUTSIDE = 4, /* something outside failed: network, server, disk, a file */
-};
 
 struct tool {
     const char *usage;     /* of the subcommand */
@@ -34,9 +26,6 @@ struct tool {
     struct writer out; /* what is printed at the end, whole or not at all */
     struct json json;  /* on out */
 };
-
-/* A subcommand: options and words without its own name. Gives an exit code. */
-typedef int tool_command(struct tool *tool, int argc, char **argv);
 
 tool_command check_main;
 tool_command publish_main;

@@ -1,21 +1,11 @@
 /* tsigate: the admin's tool. Dispatch and help; each subcommand has its file. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/guess.h"
-#include "base/streams.h"
 #include "config.h"
 #include "tsigate/help.h"
 #include "tsigate/tool.h"
-
-struct command {
-    const char *name;
-    tool_command *run;
-    const char *usage;
-    const char *summary;
-};
 
 static const struct command commands[] = {
     {"check", check_main,
@@ -81,46 +71,9 @@ static const struct command commands[] = {
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
-static const struct command *find_command(const char *name)
+static void help(const struct command *command)
 {
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
-    }
-    return NULL;
-}
-
-static int no_command(const char *word)
-{
-    struct guess guess = guess_of(word);
-    for (size_t i = 0; i < COMMANDS; i++)
-        guess_add(&guess, commands[i].name);
-    return tool_fail(TOOL_USAGE, "there is no command \"%s\"%s%s (see tsigate --help)",
-                     word, guess_lead(&guess), guess_text(&guess));
-}
-
-static void print_help(FILE *stream)
-{
-    fputs("usage: tsigate COMMAND [OPTION...]\n\n", stream);
-    for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(stream, "  %-9s %s\n", commands[i].name, commands[i].summary);
-    fputs(
-        "\nAll take -c FILE (default: " SYSCONFDIR "/tsigate.conf), --json, --help.\n"
-        "Exit: 0 done, permitted; 1 the answer is no; 2 usage; 3 configuration or ACL\n"
-        "cannot be used; 4 something outside failed. The whole story: man tsigate\n",
-        stream);
-}
-
-static int help(const char *word)
-{
-    const struct command *command = word != NULL ? find_command(word) : NULL;
-    if (word != NULL && command == NULL)
-        return no_command(word);
-    if (command != NULL)
-        help_print(command->name, command->usage, command->summary);
-    else
-        print_help(stdout);
-    return TOOL_DONE;
+    help_print(command->name, command->usage, command->summary);
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -157,33 +110,23 @@ static int complete(int argc, char **argv)
     return is_command ? TOOL_DONE : run(&command, argc - 1, argv + 1);
 }
 
-static int dispatch(int argc, char **argv)
-{
-    const char *word = argc > 1 ? argv[1] : NULL;
-    if (word == NULL) {
-        print_help(stderr);
-        return TOOL_USAGE;
-    }
-    if (strcmp(word, "--version") == 0) {
-        puts(PACKAGE_STRING);
-        return TOOL_DONE;
-    }
-    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0)
-        return help(argc > 2 ? argv[2] : NULL);
-    if (strcmp(word, "complete") == 0)
-        return complete(argc, argv);
-    const struct command *command = find_command(word);
-    if (command == NULL)
-        return no_command(word);
-    return run(command, argc - 1, argv + 1);
-}
-
 int main(int argc, char **argv)
 {
-    streams_begin();
-    int code = dispatch(argc, argv);
-    if (streams_end())
-        return code;
-    tool_fail(TOOL_OUTSIDE, "standard output: %s", strerror(errno));
-    return code == TOOL_DONE || code == TOOL_NO ? TOOL_OUTSIDE : code;
+    static const struct program program = {
+        .name = "tsigate",
+        .commands = commands,
+        .count = COMMANDS,
+        .foot =
+            "All take -c FILE (default: " SYSCONFDIR "/tsigate.conf), --json, --help.\n"
+            "Exit: 0 done, permitted; 1 the answer is no; 2 usage; 3 configuration or "
+            "ACL\n"
+            "cannot be used; 4 something outside failed. The whole story: man "
+            "tsigate\n",
+        .run = run,
+        .help = help,
+        .fail = tool_fail,
+    };
+    if (argc > 1 && strcmp(argv[1], "complete") == 0)
+        return complete(argc, argv);
+    return program_main(&program, argc, argv);
 }

@@ -1,5 +1,5 @@
 /*
- * What all subcommands of tsigate share: exit codes, options, reading the site's files.
+ * What all subcommands of tsigate share: options, reading the site's files.
  * Floor 5: may print. No libuv.
  */
 #ifndef TSIGATE_TSIGATE_TOOL_H
@@ -14,16 +14,8 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/json.h"
+#include "base/program.h"
 #include "policy/snapshot.h"
-
-/* The exit codes of every program here; scripts rely on them. */
-enum {
-    TOOL_DONE = 0,    /* done, permitted */
-    TOOL_NO = 1,      /* the answer is no */
-    TOOL_USAGE = 2,   /* called wrongly */
-    TOOL_CONFIG = 3,  /* configuration or ACL cannot be used; reload refused */
-    TOOL_OUTSIDE = 4, /* something outside failed */
-};
 
 struct tool {
     const char *command;   /* the subcommand */
@@ -36,9 +28,6 @@ struct tool {
     struct diags diags;        /* of tool_load */
     struct snapshot *snapshot; /* NULL until tool_load */
 };
-
-/* A subcommand: options and words without its own name. Gives an exit code. */
-typedef int tool_command(struct tool *tool, int argc, char **argv);
 
 tool_command audit_main;
 tool_command check_main;

@@ -396,3 +396,21 @@ def test_scan_errors(folder):
     assert tlsa("scan", folder.ca / "none", "--out", folder.out).returncode == 4
     assert tlsa("scan", folder.ca).returncode == 2
     assert tlsa("scan", "--out", folder.out).returncode == 2
+
+
+# ---- the words of the command line ---------------------------------------------------
+
+def test_words():
+    assert tlsa("--version").stdout.startswith("tsigate ")
+    done = tlsa("shwo")
+    assert done.returncode == 2 and "did you mean show" in done.stderr
+    done = tlsa("help", "show")
+    assert done.returncode == 0 and done.stdout.startswith("usage: tsigate-tlsa show ")
+    assert tlsa("help", "nothing").returncode == 2
+
+
+def test_output_that_does_not_come_out():
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([TLSA, "help"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=20)
+    assert done.returncode == 4 and "standard output: No space left" in done.stderr
