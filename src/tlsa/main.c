@@ -20,6 +20,9 @@ static const struct command commands[] = {
      "tsigate-tlsa scan --out FILE [--map MAPFILE] [--then COMMAND]\n"
      "                         [--usage-selector-matching U-S-M] [--json] DIR",
      "a folder of certificates becomes a zone's include"},
+    {"deploy", deploy_main,
+     "tsigate-tlsa deploy [--deploy-conf FILE] [--dry-run] [--json] [NAME...]",
+     "certificates to the services that use them, which are told"},
     {"publish", publish_main,
      "tsigate-tlsa publish --cert FILE [--wait[=SECONDS]] [--ttl N]\n"
      "                            [--usage-selector-matching U-S-M] [-k KEYFILE]\n"

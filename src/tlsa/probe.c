@@ -108,7 +108,8 @@ static bool talk_starttls(struct look *look)
     struct starttls_talk *talk = arena_alloc(look->arena, sizeof *talk);
     if (talk == NULL)
         return fail(look, PROBE_AWAY, "out of memory");
-    starttls_begin(talk, look->probe->starttls, look->probe->host);
+    const char *host = look->probe->host;
+    starttls_begin(talk, look->probe->starttls, host != NULL ? host : "localhost");
     for (;;) {
         switch (starttls_step(talk)) {
         case STARTTLS_REFUSED:
@@ -144,26 +145,40 @@ static bool add_records(struct look *look)
     return has_usable || fail(look, PROBE_FAILS, "no TLSA record that can be used");
 }
 
-static bool prepare(struct look *look)
+static bool no_tls(struct look *look)
+{
+    return fail(look, PROBE_AWAY, "OpenSSL gives no TLS");
+}
+
+static bool prepare_dane(struct look *look)
 {
     const struct probe *probe = look->probe;
-    look->context = SSL_CTX_new(TLS_client_method());
-    if (look->context == NULL || SSL_CTX_dane_enable(look->context) <= 0)
-        return fail(look, PROBE_AWAY, "OpenSSL gives no TLS");
     if (probe->ca_file == NULL)
         (void)SSL_CTX_set_default_verify_paths(look->context);
     else if (SSL_CTX_load_verify_locations(look->context, probe->ca_file, NULL) != 1)
         return fail(look, PROBE_AWAY, "--ca-file cannot be read");
-    look->ssl = SSL_new(look->context);
-    /* SSL_VERIFY_NONE: the verdict is asked for afterwards, and a service that fails is
-     * still looked at. */
-    if (look->ssl == NULL || SSL_dane_enable(look->ssl, probe->host) <= 0 ||
-        SSL_set_fd(look->ssl, look->fd) != 1)
-        return fail(look, PROBE_AWAY, "OpenSSL gives no TLS");
-    SSL_set_verify(look->ssl, SSL_VERIFY_NONE, NULL);
+    if (SSL_CTX_dane_enable(look->context) <= 0 ||
+        SSL_dane_enable(look->ssl, probe->host) <= 0)
+        return no_tls(look);
     /* RFC 7671 5.1: with DANE-EE the TLSA's place is the name. */
     (void)SSL_dane_set_flags(look->ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
     return add_records(look);
+}
+
+static bool prepare(struct look *look)
+{
+    const struct probe *probe = look->probe;
+    look->context = SSL_CTX_new(TLS_client_method());
+    look->ssl = look->context != NULL ? SSL_new(look->context) : NULL;
+    if (look->ssl == NULL || SSL_set_fd(look->ssl, look->fd) != 1)
+        return no_tls(look);
+    /* SSL_VERIFY_NONE: the verdict is asked for afterwards, and a service that fails is
+     * still looked at. */
+    SSL_set_verify(look->ssl, SSL_VERIFY_NONE, NULL);
+    if (probe->expected == NULL)
+        return prepare_dane(look);
+    return probe->host == NULL ||
+           SSL_set_tlsext_host_name(look->ssl, probe->host) == 1 || no_tls(look);
 }
 
 static bool shake_hands(struct look *look)
@@ -221,6 +236,17 @@ static void look_at_chain(struct look *look)
         look->out->matches[i] = matches(look, &presented, &look->probe->records[i]);
 }
 
+static void judge_presented(struct look *look)
+{
+    X509 *presented = SSL_get0_peer_certificate(look->ssl);
+    if (presented == NULL)
+        fail(look, PROBE_FAILS, "it presents no certificate");
+    else if (X509_cmp(presented, look->probe->expected) != 0)
+        fail(look, PROBE_FAILS, "it presents another certificate");
+    else
+        look->out->view = PROBE_HOLDS;
+}
+
 static void judge(struct look *look)
 {
     long verdict = SSL_get_verify_result(look->ssl);
@@ -244,8 +270,12 @@ void probe_run(const struct probe *probe, struct arena *arena,
     look.deadline_ms = now_ms() + TALK_WAIT_MS;
     if (goes_on && probe->starttls != NULL)
         goes_on = talk_starttls(&look);
-    if (goes_on && prepare(&look) && shake_hands(&look))
-        judge(&look);
+    if (goes_on && prepare(&look) && shake_hands(&look)) {
+        if (probe->expected != NULL)
+            judge_presented(&look);
+        else
+            judge(&look);
+    }
     SSL_free(look.ssl);
     SSL_CTX_free(look.context);
     if (look.fd >= 0)

@@ -1,0 +1,254 @@
+#include "tlsa/deploy_tell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <openssl/x509v3.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tlsa/probe.h"
+
+/* A service that restarts needs a moment; a roll-over has time, an operator less. */
+#define PROBE_PATIENCE_S 12
+#define PROBE_PAUSE_MS   300
+/* systemctl(1), is-active: it is known, and not running. */
+#define SYSTEMCTL_NOT_RUNNING 3
+
+extern char **environ;
+
+PRINTF(2, 3)
+static enum deploy_told say(char why[static DEPLOY_WHY_OCTETS], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, DEPLOY_WHY_OCTETS, format, args);
+    va_end(args);
+    return DEPLOY_TOLD_FAILED;
+}
+
+/* ---- programs ---- */
+
+/* posix_spawn takes words that can be changed, and changes none. Gives the exit status;
+ * 128 and the signal's number; -1: errno tells. */
+static int run(const char *const argv[])
+{
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int status;
+    fflush(stdout);
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return -1;
+    int error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    if (error == 0)
+        error = posix_spawn_file_actions_adddup2(&actions, 2, 1);
+    if (error == 0)
+        error =
+            posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    errno = error;
+    if (error != 0)
+        return -1;
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR)
+            return -1;
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static enum deploy_told run_and_judge(const char *const argv[], const char *text,
+                                      char why[static DEPLOY_WHY_OCTETS])
+{
+    int status = run(argv);
+    if (status == 0)
+        return DEPLOY_TOLD;
+    if (status < 0)
+        return say(why, "%s: %s", argv[0], strerror(errno));
+    if (status > 128)
+        return say(why, "\"%s\" was killed by signal %d", text, status - 128);
+    return say(why, "\"%s\" failed with exit status %d", text, status);
+}
+
+static enum deploy_told call_systemctl(const char *verb, const char *unit,
+                                       bool is_lenient,
+                                       char why[static DEPLOY_WHY_OCTETS])
+{
+    const char *const asks[] = {"systemctl", "is-active", "--quiet", "--", unit, NULL};
+    const char *const tells[] = {"systemctl", verb, "--", unit, NULL};
+    char text[256];
+    if (is_lenient && run(asks) == SYSTEMCTL_NOT_RUNNING) {
+        (void)say(why, "%s is not running", unit);
+        return DEPLOY_TOLD_NOBODY;
+    }
+    snprintf(text, sizeof text, "systemctl %s %s", verb, unit);
+    return run_and_judge(tells, text, why);
+}
+
+static enum deploy_told run_command(const char *command,
+                                    char why[static DEPLOY_WHY_OCTETS])
+{
+    const char *const argv[] = {"/bin/sh", "-c", command, NULL};
+    return run_and_judge(argv, command, why);
+}
+
+/* ---- signals ---- */
+
+/* 0: there is none; what else stands there is no process of a service's. */
+static pid_t read_pid(const char *path)
+{
+    char text[32] = "";
+    char *end;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    bool has_line = fgets(text, sizeof text, file) != NULL;
+    fclose(file);
+    errno = 0;
+    long pid = has_line ? strtol(text, &end, 10) : 0;
+    if (!has_line || errno != 0 || end == text || end[strspn(end, " \t\r\n")] != '\0' ||
+        pid <= 1 || pid > INT32_MAX)
+        return 0;
+    return (pid_t)pid;
+}
+
+static enum deploy_told send_signal(const struct deployment_tell *tell, bool is_lenient,
+                                    char why[static DEPLOY_WHY_OCTETS])
+{
+    pid_t pid = read_pid(tell->pid_file);
+    if (pid > 0 && kill(pid, tell->signal) == 0)
+        return DEPLOY_TOLD;
+    if (pid > 0 && errno != ESRCH)
+        return say(why, "SIG%s to process %ld of %s: %s", tell->signal_word, (long)pid,
+                   tell->pid_file, strerror(errno));
+    (void)say(why, "%s names no running process", tell->pid_file);
+    return is_lenient ? DEPLOY_TOLD_NOBODY : DEPLOY_TOLD_FAILED;
+}
+
+enum deploy_told deploy_tell(const struct deployment_tell *tell, bool is_lenient,
+                             char why[static DEPLOY_WHY_OCTETS])
+{
+    switch (tell->how) {
+    case DEPLOYMENT_TELL_NOBODY:
+        return DEPLOY_TOLD;
+    case DEPLOYMENT_TELL_RELOAD:
+        return call_systemctl("reload", tell->reload, is_lenient, why);
+    case DEPLOYMENT_TELL_RESTART:
+        return call_systemctl("restart", tell->restart, is_lenient, why);
+    case DEPLOYMENT_TELL_SIGNAL:
+        return send_signal(tell, is_lenient, why);
+    case DEPLOYMENT_TELL_COMMAND:
+        return run_command(tell->command, why);
+    }
+    return say(why, "an unknown way to tell");
+}
+
+const char *deploy_tell_text(const struct deployment_tell *tell, struct arena *arena)
+{
+    switch (tell->how) {
+    case DEPLOYMENT_TELL_NOBODY:
+        return "tell nobody";
+    case DEPLOYMENT_TELL_RELOAD:
+        return arena_printf(arena, "reload %s", tell->reload);
+    case DEPLOYMENT_TELL_RESTART:
+        return arena_printf(arena, "restart %s", tell->restart);
+    case DEPLOYMENT_TELL_SIGNAL:
+        return arena_printf(arena, "send SIG%s to the process in %s", tell->signal_word,
+                            tell->pid_file);
+    case DEPLOYMENT_TELL_COMMAND:
+        return arena_printf(arena, "run \"%s\"", tell->command);
+    }
+    return NULL;
+}
+
+/* ---- what is presented afterwards ---- */
+
+/* Which name to ask for at a bare address: the certificate's first that is one. */
+static const char *first_name(X509 *certificate, struct arena *arena)
+{
+    GENERAL_NAMES *names =
+        X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    const char *found = NULL;
+    for (int i = 0; found == NULL && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        if (name->type != GEN_DNS)
+            continue;
+        const char *text = (const char *)ASN1_STRING_get0_data(name->d.dNSName);
+        size_t len = (size_t)ASN1_STRING_length(name->d.dNSName);
+        if (len > 0 && text[0] != '*' && memchr(text, '\0', len) == NULL)
+            found = arena_string_n(arena, text, len);
+    }
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
+static int64_t now_s(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static bool probe_address(const struct probe *probe, const char *text,
+                          int64_t deadline_s, struct arena *arena,
+                          char why[static DEPLOY_WHY_OCTETS])
+{
+    const struct timespec pause = {.tv_nsec = PROBE_PAUSE_MS * 1000000L};
+    struct probe_outcome outcome;
+    for (;;) {
+        probe_run(probe, arena, &outcome);
+        if (outcome.view == PROBE_HOLDS)
+            return true;
+        if (now_s() >= deadline_s)
+            break;
+        (void)nanosleep(&pause, NULL);
+    }
+    char address[ADDR_TEXT_OCTETS];
+    (void)say(why, "%s at %s: %s", text, addr_format_port(&probe->address, address),
+              outcome.why);
+    return false;
+}
+
+static bool probe_all(const struct deployment_probe *wanted, const struct addrinfo *all,
+                      struct probe *probe, struct arena *arena,
+                      char why[static DEPLOY_WHY_OCTETS])
+{
+    int64_t deadline_s = now_s() + PROBE_PATIENCE_S;
+    bool is_seen = true;
+    for (; is_seen && all != NULL; all = all->ai_next) {
+        probe->address = addr_from_sockaddr(all->ai_addr);
+        probe->address.port = wanted->port;
+        is_seen = probe_address(probe, wanted->text, deadline_s, arena, why);
+    }
+    return is_seen;
+}
+
+bool deploy_probe(const struct deployment_consumer *consumer,
+                  const struct material *material, struct arena *arena,
+                  char why[static DEPLOY_WHY_OCTETS])
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    X509 *certificate = material->certificate.certificates[0];
+    bool is_seen = true;
+    for (size_t i = 0; is_seen && i < consumer->probe_count; i++) {
+        const struct deployment_probe *wanted = &consumer->probes[i];
+        struct addr literal;
+        struct addrinfo *all = NULL;
+        struct probe probe = {.starttls = wanted->starttls, .expected = certificate};
+        probe.host = addr_parse(wanted->host, &literal) == RES_OK
+                         ? first_name(certificate, arena)
+                         : wanted->host;
+        int error = getaddrinfo(wanted->host, NULL, &hints, &all);
+        if (error != 0)
+            return say(why, "%s: %s", wanted->text, gai_strerror(error)) == DEPLOY_TOLD;
+        is_seen = probe_all(wanted, all, &probe, arena, why);
+        freeaddrinfo(all);
+    }
+    return is_seen;
+}
