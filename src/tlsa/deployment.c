@@ -117,9 +117,8 @@ static void judge_format(struct judging *judging, struct deployment_file *file)
         guess_add(&guess, formats[i].name);
     }
     if (file->format == 0)
-        diags_error(judging->diags, file->place, "bad-format",
-                    "there is no format '%s'%s%s", file->format_word,
-                    guess_lead(&guess), guess_text(&guess));
+        diags_error(judging->diags, file->place, "", "there is no format '%s'%s%s",
+                    file->format_word, guess_lead(&guess), guess_text(&guess));
 }
 
 /* Decimal, as chown(1) takes it; -1 is "leave it". */
@@ -143,15 +142,15 @@ static void judge_owner(struct judging *judging, struct deployment_file *file)
     else if (file->owner != NULL && read_id(file->owner, &id))
         file->uid = (uid_t)id;
     else if (file->owner != NULL)
-        diags_error(judging->diags, file->place, "unknown-owner",
-                    "this machine has no user '%s'", file->owner);
+        diags_error(judging->diags, file->place, "", "this machine has no user '%s'",
+                    file->owner);
     if (group != NULL)
         file->gid = group->gr_gid;
     else if (file->group != NULL && read_id(file->group, &id))
         file->gid = (gid_t)id;
     else if (file->group != NULL)
-        diags_error(judging->diags, file->place, "unknown-group",
-                    "this machine has no group '%s'", file->group);
+        diags_error(judging->diags, file->place, "", "this machine has no group '%s'",
+                    file->group);
 }
 
 static void judge_mode(struct judging *judging, struct deployment_file *file)
@@ -165,14 +164,14 @@ static void judge_mode(struct judging *judging, struct deployment_file *file)
         mode = mode * 8 + (unsigned)(word[i] - '0');
     if (!is_octal || (mode & 0113) != 0 || (mode & 0400) == 0) {
         diags_error(
-            judging->diags, file->place, "bad-mode",
+            judging->diags, file->place, "",
             "mode '%s': expected an octal one as \"0640\", which lets the owner "
             "read, others not write, and nobody execute",
             word);
         return;
     }
     if (deployment_format_has_key(file->format) && (mode & 0004) != 0)
-        diags_error(judging->diags, file->place, "key-for-all",
+        diags_error(judging->diags, file->place, "",
                     "mode '%s' lets everybody read the private key in %s", word,
                     file->path != NULL ? file->path : "it");
     file->has_mode = true;
@@ -188,19 +187,18 @@ static void judge_path(struct judging *judging, struct deployment_file *file)
     for (size_t i = 0; i < len; i++) {
         if ((unsigned char)path[i] >= ' ' && path[i] != 0x7f)
             continue;
-        diags_error(judging->diags, file->place, "bad-path",
+        diags_error(judging->diags, file->place, "",
                     "a path has no control characters");
         return;
     }
     if (last[0] == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0) {
-        diags_error(judging->diags, file->place, "bad-path", "%s is no file's path",
-                    path);
+        diags_error(judging->diags, file->place, "", "%s is no file's path", path);
         return;
     }
     enum result result = map_put(&judging->paths, path, len, file);
     if (result == RES_EEXISTS) {
         const struct deployment_file *other = map_get(&judging->paths, path, len);
-        diags_error(judging->diags, file->place, "path-twice",
+        diags_error(judging->diags, file->place, "",
                     "%s is written already, by line %u", path, other->place.line);
     }
     judging->out_of_memory |= result == RES_EMEM;
@@ -219,7 +217,7 @@ static void judge_file(struct judging *judging, struct deployment_file *file)
     judge_owner(judging, file);
     if (file->format != 0 &&
         (file->format == DEPLOYMENT_PKCS12) != (file->password_file != NULL))
-        diags_error(judging->diags, file->place, "bad-password",
+        diags_error(judging->diags, file->place, "",
                     "password_file goes with the format pkcs12: both or neither");
 }
 
@@ -235,11 +233,11 @@ static void judge_signal(struct judging *judging, struct deployment_tell *tell)
         guess_add(&guess, signals[i].name);
     }
     if (tell->signal == 0)
-        diags_error(judging->diags, tell->place, "bad-signal",
+        diags_error(judging->diags, tell->place, "",
                     "no signal '%s': there are HUP, USR1, USR2, INT, WINCH, ALRM%s%s",
                     word, guess_lead(&guess), guess_text(&guess));
     if (tell->pid_file == NULL)
-        diags_error(judging->diags, tell->place, "setting-missing",
+        diags_error(judging->diags, tell->place, "",
                     "'signal' wants a 'pid_file' beside it");
 }
 
@@ -249,8 +247,8 @@ static void judge_unit(struct judging *judging, const struct deployment_tell *te
     static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                "0123456789:_.\\@-";
     if (unit[0] == '-' || strspn(unit, good) != strlen(unit))
-        diags_error(judging->diags, tell->place, "bad-unit",
-                    "'%s' is no unit of systemd's", unit);
+        diags_error(judging->diags, tell->place, "", "'%s' is no unit of systemd's",
+                    unit);
 }
 
 static void judge_tell(struct judging *judging, struct deployment_tell *tell)
@@ -272,7 +270,7 @@ static void judge_tell(struct judging *judging, struct deployment_tell *tell)
         count++;
     }
     if (tell->place.line != 0 && count != 1)
-        diags_error(judging->diags, tell->place, "bad-tell",
+        diags_error(judging->diags, tell->place, "",
                     "'tell' wants one of reload, restart, signal and command");
     if (tell->reload != NULL)
         judge_unit(judging, tell, tell->reload);
@@ -281,8 +279,7 @@ static void judge_tell(struct judging *judging, struct deployment_tell *tell)
     if (tell->signal_word != NULL)
         judge_signal(judging, tell);
     else if (tell->pid_file != NULL)
-        diags_error(judging->diags, tell->place, "bad-tell",
-                    "'pid_file' goes with 'signal'");
+        diags_error(judging->diags, tell->place, "", "'pid_file' goes with 'signal'");
 }
 
 static void judge_probe(struct judging *judging, const struct settings_text *word,
@@ -292,7 +289,7 @@ static void judge_probe(struct judging *judging, const struct settings_text *wor
     probe->text = word->text;
     if (deployment_probe_split(word->text, host, &probe->port, &probe->starttls) !=
         RES_OK) {
-        diags_error(judging->diags, word->place, "bad-probe",
+        diags_error(judging->diags, word->place, "",
                     "'%s': expected HOST:PORT, or HOST:PORT/PROTOCOL, where PROTOCOL "
                     "is one of %s",
                     word->text, starttls_names);
@@ -322,7 +319,7 @@ static void judge_name(struct judging *judging, const char *name, struct place p
                                "0123456789_.*@-";
     size_t len = strlen(name);
     if (name[0] == '.' || name[0] == '-' || strspn(name, good) != len || len > 120)
-        diags_error(judging->diags, place, "bad-name",
+        diags_error(judging->diags, place, "",
                     "'%s': a name has up to 120 letters, digits and characters of "
                     "\"_.*@-\", and neither '.' nor '-' first",
                     name);
@@ -337,7 +334,7 @@ static void judge_consumer(struct judging *judging,
     for (size_t i = 0; consumer->name != NULL && i < index; i++) {
         const char *other = certificate->consumers[i].name;
         if (other != NULL && strcmp(consumer->name, other) == 0)
-            diags_error(judging->diags, consumer->place, "name-twice",
+            diags_error(judging->diags, consumer->place, "",
                         "there is a consumer '%s' of this certificate already", other);
     }
     for (size_t i = 0; i < consumer->file_count; i++)
@@ -352,12 +349,12 @@ static void judge_tlsa(struct judging *judging, struct deployment_tlsa *tlsa)
         arena_array(judging->arena, tlsa->service_count, sizeof *tlsa->services);
     judging->out_of_memory |= tlsa->services == NULL;
     if (tlsa->ports != NULL && tlsa->service_count == 0)
-        diags_error(judging->diags, tlsa->place, "bad-port",
+        diags_error(judging->diags, tlsa->place, "",
                     "'ports' is empty: expected [ \"25/tcp\" ]");
     for (size_t i = 0; tlsa->services != NULL && i < tlsa->service_count; i++) {
         const char *text = tlsa->ports[i].text;
         if (text != NULL && service_parse(text, '/', &tlsa->services[i]) != RES_OK)
-            diags_error(judging->diags, tlsa->ports[i].place, "bad-port",
+            diags_error(judging->diags, tlsa->ports[i].place, "",
                         "'%s': expected PORT/PROTO as in 25/tcp", text);
     }
 }
@@ -371,13 +368,13 @@ static void judge_certificate(struct judging *judging, size_t index)
     for (size_t i = 0; certificate->name != NULL && i < index; i++) {
         const char *other = judging->deployment->certificates[i].name;
         if (other != NULL && strcmp(certificate->name, other) == 0)
-            diags_error(judging->diags, certificate->place, "name-twice",
+            diags_error(judging->diags, certificate->place, "",
                         "there is a certificate '%s' already", other);
     }
     certificate->form = tlsa_own_key;
     if (certificate->form_word != NULL &&
         tlsa_form_parse(certificate->form_word, &certificate->form) != RES_OK)
-        diags_error(judging->diags, certificate->place, "bad-form",
+        diags_error(judging->diags, certificate->place, "",
                     "form '%s': expected three numbers as in 3-1-1",
                     certificate->form_word);
     for (size_t i = 0; i < certificate->tlsa_count; i++)
