@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/guess.h"
 #include "base/limits.h"
 #include "net/conf.h"
 #include "tsigate/control.h"
@@ -161,7 +162,9 @@ int audit_main(struct tool *tool, int argc, char **argv)
     if (optind == argc)
         return tool_usage(tool, "verify, show or rotate?");
     const char *word = argv[optind];
+    struct guess guess = guess_of(word);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        guess_add(&guess, commands[i].name);
         if (strcmp(commands[i].name, word) != 0)
             continue;
         argc -= optind;
@@ -169,5 +172,6 @@ int audit_main(struct tool *tool, int argc, char **argv)
         optind = 0; /* getopt begins anew */
         return commands[i].run(tool, argc, argv);
     }
-    return tool_usage(tool, "\"%s\": verify, show or rotate?", word);
+    return tool_usage(tool, "\"%s\": verify, show or rotate?%s%s", word,
+                      guess_lead(&guess), guess_text(&guess));
 }

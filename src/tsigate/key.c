@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/guess.h"
+
 enum verb {
     VERB_NEW = 1,
     VERB_LIST = 2,
@@ -126,7 +128,11 @@ static size_t find_verb(const struct tool *tool, int argc, char **argv)
             tool_usage(tool, "\"%s\": one word too many", argv[wanted]);
         return VERBS;
     }
-    tool_usage(tool, "\"%s\": new, list, rotate or retire?", argv[0]);
+    struct guess guess = guess_of(argv[0]);
+    for (size_t i = 0; i < VERBS; i++)
+        guess_add(&guess, verbs[i].name);
+    tool_usage(tool, "\"%s\": new, list, rotate or retire?%s%s", argv[0],
+               guess_lead(&guess), guess_text(&guess));
     return VERBS;
 }
 

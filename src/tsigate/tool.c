@@ -110,16 +110,17 @@ static enum result replace_acl(struct snapshot *snapshot,
     if (settings->acl == NULL)
         return RES_EMEM;
     settings->acl_count = wanted->acl_count;
-    char *here = get_current_dir_name();
-    for (size_t i = 0; here != NULL && i < wanted->acl_count; i++) {
+    char *here = get_current_dir_name(); /* NULL: it is gone; the path says so then */
+    for (size_t i = 0; i < wanted->acl_count; i++) {
         const char *path = wanted->acl[i];
         settings->acl[i].text =
-            path[0] == '/' ? path : arena_printf(&snapshot->arena, "%s/%s", here, path);
+            path[0] == '/' || here == NULL
+                ? path
+                : arena_printf(&snapshot->arena, "%s/%s", here, path);
         settings->acl[i].place.file = "--acl";
     }
-    bool is_known = here != NULL;
     free(here);
-    return is_known ? RES_OK : RES_EIO;
+    return RES_OK;
 }
 
 static enum result read_site(struct tool *tool, const struct tool_wanted *wanted)

@@ -100,6 +100,8 @@ def test_examples_are_in_order(command):
     (["chekc"], "; did you mean check (see"),
     (["help", "rihgts"], "; did you mean rights (see"),
     (["frobnicate"], 'no command "frobnicate" (see'),
+    (["key", "lst"], "retire?; did you mean list\n"),
+    (["audit", "verfy"], "rotate?; did you mean verify\n"),
     (["check", "--stict"], "did you mean --strict?"),
     (["cnames", "--chek"], "did you mean --check?"),
     (["key", "new", "--algoritm=x", "a.example"], "did you mean --algorithm?"),

@@ -607,6 +607,15 @@ def test_diff_with_streams(site):
     assert done.returncode == 3 and "/dev/null/x" in done.stderr
 
 
+def test_from_a_folder_that_is_gone(site):
+    acl = site.folder / "site.acl"
+    done = subprocess.run(
+        ["sh", "-c", 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"', "-",
+         site.folder / "gone", TSIGATE, "diff", "-c", site.conf, acl, acl],
+        text=True, capture_output=True, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_diff_of_odd_paths(site):
     (site.folder / "a[b]").mkdir()
     (site.folder / "a[b]" / "x*.acl").write_text(ACL)
