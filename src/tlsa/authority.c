@@ -192,6 +192,8 @@ static int find_addresses(struct authority *authority, struct authority_server *
 
 int authority_find(struct authority *authority, struct name owner)
 {
+    authority->has_ttl = false;
+    authority->lacking_ttl_s = authority->serving_ttl_s = 0;
     int code = find_target(authority, owner);
     if (code == TOOL_DONE)
         code = find_zone(authority);
@@ -204,7 +206,8 @@ int authority_find(struct authority *authority, struct name owner)
 
 /* ---- what they serve ---- */
 
-static void note_ttl(struct authority *authority, const struct wire_msg *msg)
+static void note_ttl(struct authority *authority, const struct wire_msg *msg,
+                     uint32_t *greatest_s)
 {
     struct wire_rr rr;
     uint32_t ttl_s;
@@ -213,8 +216,19 @@ static void note_ttl(struct authority *authority, const struct wire_msg *msg)
     else if (!answer_negative_ttl(msg, &ttl_s))
         return;
     authority->has_ttl = true;
-    if (ttl_s > authority->ttl_s)
-        authority->ttl_s = ttl_s;
+    if (ttl_s > *greatest_s)
+        *greatest_s = ttl_s;
+}
+
+static bool has_all(const struct authority *authority, const struct wire_msg *msg,
+                    const struct tlsa_records *records)
+{
+    for (size_t i = 0; i < records->count; i++) {
+        uint32_t ttl_s;
+        if (!answer_has(msg, authority->target, TYPE_TLSA, &records->array[i], &ttl_s))
+            return false;
+    }
+    return true;
 }
 
 static enum authority_view view_from(struct authority *authority,
@@ -222,18 +236,15 @@ static enum authority_view view_from(struct authority *authority,
                                      const struct tlsa_records *records)
 {
     struct wire_msg msg;
-    uint32_t ttl;
     if (ask(authority, address, authority->target, TYPE_TLSA, 0, &msg) != NULL)
         return AUTHORITY_AWAY;
-    if ((msg.header.flags & FLAG_AA) != 0)
-        note_ttl(authority, &msg);
-    if (msg.header.rcode != RCODE_NOERROR || (msg.header.flags & FLAG_AA) == 0)
+    if ((msg.header.flags & FLAG_AA) == 0)
         return AUTHORITY_LACKS;
-    for (size_t i = 0; i < records->count; i++) {
-        if (!answer_has(&msg, authority->target, TYPE_TLSA, &records->array[i], &ttl))
-            return AUTHORITY_LACKS;
-    }
-    return AUTHORITY_SERVES;
+    bool serves =
+        msg.header.rcode == RCODE_NOERROR && has_all(authority, &msg, records);
+    note_ttl(authority, &msg,
+             serves ? &authority->serving_ttl_s : &authority->lacking_ttl_s);
+    return serves ? AUTHORITY_SERVES : AUTHORITY_LACKS;
 }
 
 /* An address that cannot be reached from here (IPv6, perhaps) does not matter while

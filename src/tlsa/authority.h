@@ -36,10 +36,11 @@ struct authority {
     struct name zone;   /* of target */
     struct authority_server *servers;
     size_t count;
-    /* What the answers told of caches: the greatest time for which one keeps the RRset
-     * or, where a server has none, its absence (RFC 2308 5). */
-    bool has_ttl;
-    uint32_t ttl_s;
+    /* For how long caches keep what the answers said, the greatest of all. Of one that
+     * lacks a record: the RRset or its absence (RFC 2308 5). */
+    bool has_ttl; /* either: */
+    uint32_t lacking_ttl_s;
+    uint32_t serving_ttl_s;
 };
 
 /* resolver: ADDR[:PORT]; NULL: the first of /etc/resolv.conf. TOOL_DONE, or told. */

@@ -58,11 +58,12 @@ static enum result retire(struct rollover_state *state,
 }
 
 enum result rollover_begin(struct rollover_state *state,
-                           const struct rollover_goal *goal)
+                           const struct rollover_goal *goal, bool *out_is_new)
 {
     bool is_published = same_names(&state->goal, goal) &&
                         tlsa_records_equal(&state->goal.records, &goal->records);
-    if (is_published && strcmp(state->goal.id, goal->id) == 0)
+    *out_is_new = !is_published || strcmp(state->goal.id, goal->id) != 0;
+    if (!*out_is_new)
         return RES_OK;
     enum result result = retire(state, &goal->records);
     if (result != RES_OK)

@@ -68,8 +68,8 @@ enum rollover_view {
 /* What was seen just now. */
 struct rollover_seen {
     enum rollover_view view;
-    bool has_ttl;      /* some name server has told how long caches keep: */
-    uint32_t ttl_s;    /* the RRset or its absence, the greatest of all */
+    bool has_ttl;      /* some name server has told how long caches may yet keep: */
+    uint32_t ttl_s;    /* an answer without the records, the greatest of all */
     bool is_published; /* this run has published the records already */
 };
 
@@ -90,7 +90,8 @@ enum rollover_action {
  * to be deleted than fit.
  */
 enum result rollover_begin(struct rollover_state *state,
-                           const struct rollover_goal *goal) MUST_CHECK NONNULL;
+                           const struct rollover_goal *goal,
+                           bool *out_is_new) MUST_CHECK NONNULL;
 /* What is next. out_until_s: of ROLLOVER_DO_SLEEP, else 0. state has changed where the
  * action is of another step; it has to be on disk before the action is begun. */
 enum rollover_action rollover_next(struct rollover_state *state,

@@ -445,8 +445,10 @@ static void test_goals(void **state)
         };
         const struct rollover_goal goal =
             goal_of(goals[i].gets, goals[i].gets_records, names, goals[i].gets_names);
+        bool is_new = false;
         const struct tlsa_records retired = records_of(goals[i].then_retired);
-        assert_case(name, rollover_begin(&saved, &goal) == RES_OK);
+        assert_case(name, rollover_begin(&saved, &goal, &is_new) == RES_OK);
+        assert_case(name, is_new == (strcmp(name, "the same") != 0));
         assert_case(name, strcmp(saved.goal.id, goal.id) == 0);
         assert_case(name, tlsa_records_equal(&saved.goal.records, &goal.records));
         assert_case(name, saved.step == goals[i].then);
@@ -465,8 +467,9 @@ static void test_too_many_values(void **state)
         saved.retired.array[saved.retired.count++] =
             (struct rdata){octets, (uint16_t)i};
     saved.goal.records = records_of("1");
+    bool is_new = false;
     const struct rollover_goal goal = goal_of("c", "2", NULL, 0);
-    assert_int_equal(rollover_begin(&saved, &goal), RES_EMEM);
+    assert_int_equal(rollover_begin(&saved, &goal, &is_new), RES_EMEM);
     assert_string_equal(saved.goal.id, "");
     assert_int_equal(saved.retired.count, TLSA_RECORDS);
 }
