@@ -30,6 +30,12 @@ static const struct command commands[] = {
      "                            [--authority-port N] [--json] [-c FILE] NAME "
      "PORT/PROTO...",
      "add the TLSA records of a certificate, through the gateway"},
+    {"rollover", rollover_main,
+     "tsigate-tlsa rollover [--wait | --dry-run | --status] [--lineage DIR]\n"
+     "                             [--deploy-conf FILE] [-k KEYFILE]\n"
+     "                             [--server ADDR[:PORT]] [--resolver ADDR[:PORT]]\n"
+     "                             [--ns-port N] [--json] [-c FILE] [NAME...]",
+     "new certificates to their services, and DANE holds all the time"},
 };
 
 static void help(const struct command *command)

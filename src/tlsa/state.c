@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -9,6 +10,10 @@
 #include <unistd.h>
 
 #include "base/disk.h"
+
+/* A deployment that tells a slow service has the lock that long. */
+#define PATIENCE_S  30
+#define TRIES_PER_S 10
 
 static int fail(const char *path)
 {
@@ -38,7 +43,7 @@ static int check_folder(const char *folder)
     return TOOL_DONE;
 }
 
-static int take_lock(struct state *state)
+static int take_lock(struct state *state, unsigned patience_s)
 {
     const char *path = path_of(state, "lock");
     if (path == NULL)
@@ -46,14 +51,20 @@ static int take_lock(struct state *state)
     state->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (state->lock < 0)
         return fail(path);
-    if (flock(state->lock, LOCK_EX | LOCK_NB) == 0)
-        return TOOL_DONE;
-    if (errno == EWOULDBLOCK)
-        return tool_fail(TOOL_OUTSIDE, "%s: another run is under way", state->folder);
-    return fail(path);
+    unsigned tries = patience_s * TRIES_PER_S;
+    while (flock(state->lock, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK)
+            return fail(path);
+        if (tries-- == 0)
+            return tool_fail(TOOL_OUTSIDE, "%s: another run is under way",
+                             state->folder);
+        (void)poll(NULL, 0, 1000 / TRIES_PER_S);
+    }
+    return TOOL_DONE;
 }
 
-int state_open(struct tool *tool, const char *folder, bool locks, struct state *out)
+static int open_folder(struct tool *tool, const char *folder, bool locks,
+                       unsigned patience_s, struct state *out)
 {
     *out = (struct state){.tool = tool, .folder = folder, .lock = -1};
     if (locks && mkdir(folder, 0700) != 0 && errno != EEXIST)
@@ -61,7 +72,17 @@ int state_open(struct tool *tool, const char *folder, bool locks, struct state *
     if (!locks && access(folder, F_OK) != 0 && errno == ENOENT)
         return TOOL_DONE;
     int code = check_folder(folder);
-    return code == TOOL_DONE && locks ? take_lock(out) : code;
+    return code == TOOL_DONE && locks ? take_lock(out, patience_s) : code;
+}
+
+int state_open(struct tool *tool, const char *folder, bool locks, struct state *out)
+{
+    return open_folder(tool, folder, locks, 0, out);
+}
+
+int state_open_patiently(struct tool *tool, const char *folder, struct state *out)
+{
+    return open_folder(tool, folder, true, PATIENCE_S, out);
 }
 
 void state_close(struct state *state)

@@ -28,6 +28,9 @@ struct state {
  * either. */
 int state_open(struct tool *tool, const char *folder, bool locks,
                struct state *out) MUST_CHECK NONNULL;
+/* The same with a lock, for who can wait: for whoever has it now, but not for long. */
+int state_open_patiently(struct tool *tool, const char *folder,
+                         struct state *out) MUST_CHECK NONNULL;
 void state_close(struct state *state) NONNULL;
 
 /* name: a file in the folder. Is on disk, the name too, when it returns. */

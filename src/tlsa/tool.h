@@ -30,6 +30,7 @@ struct tool {
 tool_command check_main;
 tool_command deploy_main;
 tool_command publish_main;
+tool_command rollover_main;
 tool_command scan_main;
 tool_command show_main;
 

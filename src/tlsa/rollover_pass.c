@@ -1,0 +1,533 @@
+#include "tlsa/rollover_pass.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/timestamp.h"
+#include "tlsa/authority.h"
+#include "tlsa/deploy.h"
+#include "tlsa/publisher.h"
+#include "tlsa/rollover_state.h"
+
+/* Each step leads to a later one, but where records were deleted meanwhile. */
+#define ACTIONS_MAX 16
+
+struct pass {
+    struct tool *tool;
+    const struct rollover_site *site;
+    const struct deployment_certificate *certificate;
+    struct rollover_report *report;
+    struct rollover_state *saved; /* the report's */
+    struct state state;
+    struct material material;
+    struct authority authority;
+    bool is_published; /* in this pass */
+};
+
+static int no_memory(void)
+{
+    return tool_fail(TOOL_OUTSIDE, "out of memory");
+}
+
+PRINTF(2, 3)
+static void say(const struct pass *pass, const char *format, ...)
+{
+    va_list args;
+    if (pass->site->is_quiet)
+        return;
+    printf("%s: ", pass->certificate->name);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    fflush(stdout); /* --wait lasts long */
+}
+
+PRINTF(2, 3)
+static void wait_for(struct pass *pass, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(pass->report->waits_for, sizeof pass->report->waits_for, format, args);
+    va_end(args);
+}
+
+static void say_records(const struct pass *pass, const char *verb,
+                        const struct tlsa_records *records)
+{
+    for (size_t i = 0; i < records->count; i++) {
+        char hex[17] = "";
+        const uint8_t *octets = records->array[i].octets;
+        struct writer w = writer_of((uint8_t *)hex, sizeof hex - 1);
+        size_t len = records->array[i].len - 3U;
+        writer_hex(&w, octets + 3, len < 8 ? len : 8);
+        say(pass, "%s TLSA %u %u %u %s%s at %s%s", verb, octets[0], octets[1],
+            octets[2], hex, len > 8 ? "..." : "", pass->saved->goal.names[0],
+            pass->saved->goal.name_count > 1 ? " and the others" : "");
+    }
+}
+
+static int save(struct pass *pass)
+{
+    return pass->site->is_dry ? TOOL_DONE
+                              : rollover_state_save(
+                                    &pass->state, pass->certificate->name, pass->saved);
+}
+
+/* ---- what it leads to ---- */
+
+static int add_name(struct pass *pass, struct rollover_goal *goal, struct name name,
+                    const struct service *service)
+{
+    struct name_buf owner;
+    if (service_owner(service, name, &owner) != RES_OK)
+        return tool_fail(TOOL_CONFIG, "%s: %s is too long for a service below it",
+                         pass->certificate->name, tool_name_text(pass->tool, name));
+    const char *text = tool_name_text(pass->tool, name_of(&owner));
+    if (strpbrk(text, "\"\\") != NULL)
+        return tool_fail(TOOL_CONFIG, "%s: %s is no host's name",
+                         pass->certificate->name, text);
+    goal->names[goal->name_count++] = text;
+    return TOOL_DONE;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted: the order in deploy.conf means nothing. */
+static int make_names(struct pass *pass, struct rollover_goal *goal)
+{
+    const struct deployment_certificate *certificate = pass->certificate;
+    size_t count = 0;
+    int code = TOOL_DONE;
+    for (size_t i = 0; i < certificate->tlsa_count; i++)
+        count += certificate->tlsa[i].service_count;
+    goal->names = arena_array(&pass->tool->arena, count, sizeof *goal->names);
+    if (goal->names == NULL)
+        return no_memory();
+    for (size_t i = 0; i < certificate->tlsa_count; i++) {
+        const struct deployment_tlsa *tlsa = &certificate->tlsa[i];
+        for (size_t k = 0; code == TOOL_DONE && k < tlsa->service_count; k++)
+            code = add_name(pass, goal, tlsa->name, &tlsa->services[k]);
+    }
+    if (goal->name_count > 0)
+        qsort(goal->names, goal->name_count, sizeof *goal->names, compare_names);
+    return code;
+}
+
+static int make_goal(struct pass *pass, struct rollover_goal *out)
+{
+    const struct deployment_certificate *certificate = pass->certificate;
+    *out = (struct rollover_goal){.name_count = 0};
+    int code = make_names(pass, out);
+    if (code != TOOL_DONE)
+        return code;
+    enum result result = rollover_id(&pass->material, out->id);
+    if (result == RES_OK && out->name_count > 0)
+        result = tlsa_records_make(&pass->material.certificate, certificate->form,
+                                   &pass->tool->arena, &out->records);
+    return result == RES_OK ? TOOL_DONE
+                            : tool_fail(TOOL_CONFIG, "%s: no TLSA can be made of it",
+                                        certificate->certificate);
+}
+
+/* ---- the first run ---- */
+
+static bool has_certificate(enum deployment_format format)
+{
+    switch (format) {
+    case DEPLOYMENT_CERTIFICATE:
+    case DEPLOYMENT_FULLCHAIN:
+    case DEPLOYMENT_COMBINED:
+    case DEPLOYMENT_CERTIFICATE_DER:
+        return true;
+    case DEPLOYMENT_CHAIN:
+    case DEPLOYMENT_KEY:
+    case DEPLOYMENT_PKCS12: /* the consumer has no other file? then its records stay */
+    case DEPLOYMENT_KEY_DER:
+        return false;
+    }
+    return false;
+}
+
+/* What lies there may be anything; what is no certificate has no records. */
+static void add_deployed(struct pass *pass, const char *path, struct tlsa_records *out)
+{
+    struct certfile file;
+    struct diags diags;
+    diags_init(&diags);
+    if (certfile_open(&file, path, &diags) == RES_OK &&
+        tlsa_records_make(&file, pass->certificate->form, &pass->tool->arena, out) !=
+            RES_OK)
+        tool_warn("%s: no TLSA can be made of it: what was published for it stays",
+                  path);
+    certfile_close(&file);
+    diags_fini(&diags);
+}
+
+/* As though a roll-over to what the services have now had ended: its values are the
+ * only ones at the name that are known to be ours. */
+static int take_deployed(struct pass *pass)
+{
+    const struct deployment_certificate *certificate = pass->certificate;
+    struct rollover_state *saved = pass->saved;
+    *saved = (struct rollover_state){.step = ROLLOVER_DONE};
+    int code = make_names(pass, &saved->goal);
+    for (size_t i = 0; i < certificate->consumer_count; i++) {
+        const struct deployment_consumer *consumer = &certificate->consumers[i];
+        for (size_t k = 0; k < consumer->file_count; k++) {
+            if (saved->goal.name_count > 0 &&
+                has_certificate(consumer->files[k].format))
+                add_deployed(pass, consumer->files[k].path, &saved->goal.records);
+        }
+    }
+    return code;
+}
+
+/* ---- taking it up ---- */
+
+static int begin(struct pass *pass)
+{
+    struct rollover_goal goal;
+    bool is_new = false;
+    int code = make_goal(pass, &goal);
+    if (code != TOOL_DONE)
+        return code;
+    if (rollover_begin(pass->saved, &goal, &is_new) != RES_OK)
+        return tool_fail(TOOL_OUTSIDE, "%s: too many records wait to be deleted",
+                         pass->certificate->name);
+    if (!is_new)
+        return TOOL_DONE;
+    if (pass->saved->step == ROLLOVER_PUBLISH)
+        say(pass, "a new certificate, or other names or records");
+    else
+        say(pass, "a new certificate%s",
+            goal.name_count > 0 ? ", and the records stay as they are" : "");
+    if (pass->site->is_dry)
+        return TOOL_DONE;
+    /* First the copies: the state speaks of them. */
+    code = rollover_state_keep(&pass->state, pass->certificate->name, &pass->material);
+    return code == TOOL_DONE ? save(pass) : code;
+}
+
+/* certbot may be writing, or somebody has broken what lies there: what is under way has
+ * its own copy and goes on. */
+static int take_up(struct pass *pass)
+{
+    const struct deployment_certificate *certificate = pass->certificate;
+    int code = rollover_state_load(&pass->state, certificate->name, pass->saved);
+    if (code == TOOL_DONE && pass->saved->step == 0)
+        code = take_deployed(pass);
+    if (code != TOOL_DONE)
+        return code;
+    code = material_open(pass->tool, certificate->certificate, certificate->key,
+                         &pass->material);
+    if (code == TOOL_DONE)
+        return begin(pass);
+    if (pass->saved->step == ROLLOVER_DONE)
+        return code;
+    pass->report->source = code;
+    material_close(&pass->material);
+    code = rollover_state_recall(&pass->state, certificate->name, pass->saved->goal.id,
+                                 &pass->material);
+    if (code == TOOL_DONE)
+        tool_warn("%s: goes on with its copy of the certificate", certificate->name);
+    return code;
+}
+
+/* ---- what the name servers say ---- */
+
+static void note_views(struct pass *pass, struct rollover_seen *seen)
+{
+    const struct authority *authority = &pass->authority;
+    for (size_t i = 0; i < authority->count; i++) {
+        const struct authority_server *server = &authority->servers[i];
+        bool is_away = server->view == AUTHORITY_AWAY;
+        if (server->view == AUTHORITY_SERVES)
+            continue;
+        if (seen->view == ROLLOVER_SERVES || (seen->view == ROLLOVER_AWAY && !is_away))
+            wait_for(pass, "name server %s, which %s %s",
+                     tool_name_text(pass->tool, server->name),
+                     is_away ? "cannot be asked for" : "does not serve the records at",
+                     tool_name_text(pass->tool, authority->target));
+        if (!is_away)
+            seen->view = ROLLOVER_LACKS;
+        else if (seen->view == ROLLOVER_SERVES)
+            seen->view = ROLLOVER_AWAY;
+    }
+}
+
+/* Where all servers had the records before we ever looked, nobody knows since when:
+ * then the RRset's own TTL counts. */
+static void note_ttl(struct pass *pass, struct rollover_seen *seen)
+{
+    const struct authority *authority = &pass->authority;
+    uint32_t ttl_s = authority->lacking_ttl_s;
+    if (pass->saved->ttl_s == 0 && authority->serving_ttl_s > ttl_s && ttl_s == 0)
+        ttl_s = authority->serving_ttl_s;
+    seen->has_ttl = seen->has_ttl || authority->has_ttl;
+    if (ttl_s > seen->ttl_s)
+        seen->ttl_s = ttl_s;
+}
+
+static int look(struct pass *pass, struct rollover_seen *out)
+{
+    const struct rollover_goal *goal = &pass->saved->goal;
+    *out = (struct rollover_seen){.view = ROLLOVER_SERVES,
+                                  .is_published = pass->is_published};
+    pass->report->waits_for[0] = '\0';
+    int code = TOOL_DONE;
+    if (goal->name_count > 0 && pass->authority.client == NULL)
+        code = authority_open(pass->tool, pass->site->resolver, pass->site->ns_port,
+                              &pass->authority);
+    for (size_t i = 0; code == TOOL_DONE && i < goal->name_count; i++) {
+        struct name owner = tool_name(pass->tool, goal->names[i]);
+        if (owner.octets == NULL)
+            return TOOL_CONFIG;
+        code = authority_find(&pass->authority, owner);
+        if (code != TOOL_DONE)
+            return code;
+        if (!authority_ask(&pass->authority, &goal->records))
+            note_views(pass, out);
+        note_ttl(pass, out);
+    }
+    return code;
+}
+
+/* ---- publish and retire ---- */
+
+static int change_records(struct pass *pass, const struct tlsa_records *unwanted)
+{
+    const struct rollover_goal *goal = &pass->saved->goal;
+    struct publisher publisher;
+    int code = publisher_open(pass->tool, &publisher);
+    for (size_t i = 0; code == TOOL_DONE && i < goal->name_count; i++) {
+        struct publisher_found found;
+        const struct publisher_change change = {
+            .owner = tool_name(pass->tool, goal->names[i]),
+            .wanted = &goal->records,
+            .unwanted = unwanted,
+            .ttl_s = PUBLISHER_TTL_S,
+        };
+        code = change.owner.octets != NULL
+                   ? publisher_apply(&publisher, &change, &found)
+                   : TOOL_CONFIG;
+    }
+    publisher_close(&publisher);
+    return code;
+}
+
+static int publish(struct pass *pass)
+{
+    static const struct tlsa_records none = {.count = 0};
+    int code = change_records(pass, &none);
+    if (code != TOOL_DONE)
+        return code;
+    pass->is_published = true;
+    say_records(pass, "published", &pass->saved->goal.records);
+    if (!authority_is_signed(&pass->authority))
+        tool_warn("%s: the zone %s is not signed: nobody believes its TLSA",
+                  pass->certificate->name,
+                  tool_name_text(pass->tool, pass->authority.zone));
+    return TOOL_DONE;
+}
+
+/* The records of the goal are wanted in the same message: nothing is deleted where they
+ * have gone in the last moment. */
+static int retire(struct pass *pass)
+{
+    bool has_names = pass->saved->goal.name_count > 0;
+    int code = pass->saved->retired.count > 0 && has_names
+                   ? change_records(pass, &pass->saved->retired)
+                   : TOOL_DONE;
+    if (code != TOOL_DONE)
+        return code;
+    if (has_names)
+        say_records(pass, "deleted", &pass->saved->retired);
+    code = rollover_state_settle(&pass->state, pass->certificate->name);
+    if (code != TOOL_DONE)
+        return code;
+    rollover_succeed(pass->saved);
+    say(pass, "done");
+    return save(pass);
+}
+
+/* ---- deploy ---- */
+
+static void say_deployed(const struct pass *pass, const struct deploy_report *report)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        const struct deploy_outcome *outcome = &report->outcomes[i];
+        if (outcome->fate != DEPLOY_UNCHANGED)
+            say(pass, "%s to %s%s%s%s",
+                outcome->fate == DEPLOY_DUE    ? "would be deployed"
+                : outcome->fate == DEPLOY_DONE ? "deployed"
+                                               : "could not be deployed",
+                outcome->consumer->name, outcome->note != NULL ? " (" : "",
+                outcome->note != NULL ? outcome->note : "",
+                outcome->note != NULL ? ")" : "");
+    }
+}
+
+/* A consumer that fails has gone back to the old certificate; both records stay, and
+ * the next run tries it again. */
+static int deploy(struct pass *pass)
+{
+    struct deploy_report report = {.count = 0};
+    const struct deploy deploy = {
+        .tool = pass->tool,
+        .state = &pass->state,
+        .certificate = pass->certificate,
+        .material = &pass->material,
+        .is_dry = pass->site->is_dry,
+    };
+    int code = deploy_run(&deploy, &report);
+    say_deployed(pass, &report);
+    if (code != TOOL_DONE || pass->site->is_dry || pass->saved->step == ROLLOVER_DONE)
+        return code;
+    rollover_succeed(pass->saved);
+    return save(pass);
+}
+
+/* ---- the steps ---- */
+
+static bool same_place(const struct rollover_state *a, const struct rollover_state *b)
+{
+    return a->step == b->step && a->ttl_s == b->ttl_s && a->since_s == b->since_s;
+}
+
+static void wait_until(struct pass *pass, int64_t until_s)
+{
+    char time[TIMESTAMP_TEXT_OCTETS];
+    pass->report->until_s = until_s;
+    wait_for(pass, "%s: until then caches may be without the new records (twice %u s)",
+             timestamp_format(until_s, time), pass->saved->ttl_s);
+}
+
+/* The action of the moment; *out_goes_on: there may be another. */
+static int act(struct pass *pass, bool *out_goes_on)
+{
+    struct rollover_seen seen;
+    int64_t until_s;
+    struct rollover_state before = *pass->saved;
+    int code = look(pass, &seen);
+    if (code != TOOL_DONE)
+        return code;
+    /* The clock is read after the last answer: from then on all servers have it. */
+    enum rollover_action action =
+        rollover_next(pass->saved, &seen, (int64_t)time(NULL), &until_s);
+    if (!same_place(&before, pass->saved))
+        code = save(pass);
+    if (code != TOOL_DONE)
+        return code;
+    *out_goes_on = false;
+    switch (action) {
+    case ROLLOVER_DO_NOTHING:
+        pass->report->waits_for[0] = '\0';
+        /* Somebody has changed a file since, or there is a new consumer. */
+        return seen.view == ROLLOVER_SERVES ? deploy(pass) : TOOL_DONE;
+    case ROLLOVER_DO_ASK_AGAIN:
+        return TOOL_DONE;
+    case ROLLOVER_DO_SLEEP:
+        wait_until(pass, until_s);
+        return TOOL_DONE;
+    case ROLLOVER_DO_PUBLISH:
+        *out_goes_on = true;
+        return publish(pass);
+    case ROLLOVER_DO_DEPLOY:
+        *out_goes_on = true;
+        return deploy(pass);
+    case ROLLOVER_DO_RETIRE:
+        *out_goes_on = true;
+        return retire(pass);
+    }
+    return TOOL_OUTSIDE;
+}
+
+/* What would be done from here, and when. */
+static int foresee(struct pass *pass)
+{
+    struct rollover_seen seen;
+    int64_t until_s;
+    char time_text[TIMESTAMP_TEXT_OCTETS];
+    int code = look(pass, &seen);
+    if (code != TOOL_DONE)
+        return code;
+    enum rollover_action action =
+        rollover_next(pass->saved, &seen, (int64_t)time(NULL), &until_s);
+    const struct rollover_state *saved = pass->saved;
+    if (action == ROLLOVER_DO_NOTHING) {
+        say(pass, "nothing to do");
+        return TOOL_DONE;
+    }
+    if (saved->step == ROLLOVER_PUBLISH) {
+        say_records(pass, "would publish", &saved->goal.records);
+        say(pass, "would wait until all name servers serve them, and %lld s more",
+            (long long)ROLLOVER_TTLS * saved->ttl_s);
+    }
+    if (saved->step == ROLLOVER_WAIT)
+        say(pass, "would wait until %s",
+            timestamp_format(rollover_until(saved), time_text));
+    if (saved->step <= ROLLOVER_DEPLOY)
+        code = deploy(pass);
+    if (saved->goal.name_count > 0)
+        say_records(pass, "would delete", &saved->retired);
+    pass->report->waits_for[0] = '\0';
+    return code;
+}
+
+static int run(struct pass *pass)
+{
+    bool goes_on = true;
+    int code = take_up(pass);
+    if (code == TOOL_DONE && pass->site->is_dry)
+        return foresee(pass);
+    for (unsigned i = 0; code == TOOL_DONE && goes_on && i < ACTIONS_MAX; i++)
+        code = act(pass, &goes_on);
+    return code;
+}
+
+int rollover_pass(struct tool *tool, const struct rollover_site *site,
+                  const struct deployment_certificate *certificate,
+                  struct rollover_report *out)
+{
+    struct pass pass = {
+        .tool = tool,
+        .site = site,
+        .certificate = certificate,
+        .report = out,
+        .saved = &out->saved,
+    };
+    *out = (struct rollover_report){.until_s = 0};
+    int code = site->is_dry ? state_open(tool, site->state, false, &pass.state)
+                            : state_open_patiently(tool, site->state, &pass.state);
+    if (code == TOOL_DONE)
+        code = run(&pass);
+    material_close(&pass.material);
+    state_close(&pass.state);
+    return code;
+}
+
+int rollover_look(struct tool *tool, const struct rollover_site *site,
+                  const struct deployment_certificate *certificate,
+                  struct rollover_report *out)
+{
+    struct state state;
+    char time[TIMESTAMP_TEXT_OCTETS];
+    *out = (struct rollover_report){.until_s = 0};
+    int code = state_open(tool, site->state, false, &state);
+    if (code == TOOL_DONE)
+        code = rollover_state_load(&state, certificate->name, &out->saved);
+    if (code == TOOL_DONE && out->saved.step == ROLLOVER_WAIT) {
+        out->until_s = rollover_until(&out->saved);
+        snprintf(out->waits_for, sizeof out->waits_for, "%s",
+                 timestamp_format(out->until_s, time));
+    }
+    state_close(&state);
+    return code;
+}
