@@ -1,4 +1,5 @@
 """Start, reload, stop, audit: what the operator relies on."""
+import collections
 import json
 import os
 import pathlib
@@ -548,6 +549,40 @@ def test_audit_that_cannot_be_written(fresh_lab):
     until(lambda: wire.ask_udp(add(gateway, token=wire.acme_token(time.time())),
                                gateway.port).rcode == "NOERROR", 15,
           "it recovers with the file")
+
+
+def test_burst_into_a_full_audit(running):
+    """L-2: what comes together shares a write, and what of it is not in the file was not
+    decided. Each reply is as the file says."""
+    gateway = running.gateway
+    requests = {request.wire[:2]: request for request in (
+        add(gateway, f"_acme-challenge.not-granted.{STATIC}", wire.acme_token(i))
+        for i in range(100))}
+    room = gateway.audit.stat().st_size + 40 * 900
+    with wire.udp_socket("127.0.0.1") as sock:
+        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE,
+                         (room, resource.RLIM_INFINITY))
+        gateway.process.send_signal(signal.SIGSTOP)
+        for request in requests.values():
+            sock.sendto(request.wire, ("127.0.0.1", gateway.port))
+        gateway.process.send_signal(signal.SIGCONT)
+        replies = []
+        for _ in requests:
+            octets = sock.recv(65535)
+            replies.append(wire.read_reply(octets, requests[octets[:2]]))
+    reasons = collections.Counter((reply.rcode, reply.signed, reply.reason)
+                                  for reply in replies)
+    told = gateway.audit.read_text().count('"reason":"name-not-granted"')
+    assert reasons.keys() == {("REFUSED", True, "name-not-granted"),
+                              ("SERVFAIL", True, "audit-unavailable")}
+    assert reasons["REFUSED", True, "name-not-granted"] == told
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE,
+                     (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    until(lambda: wire.ask_udp(add(gateway, token=wire.acme_token(time.time())),
+                               gateway.port).rcode == "NOERROR", 15,
+          "it recovers with the file")
+    assert gateway.stop() == 0
+    assert gateway.tool("audit", "verify", gateway.audit).returncode == 0
 
 
 @pytest.fixture
