@@ -90,6 +90,9 @@ static int refuse_used(const struct retiring *r)
     struct key_uses uses;
     int64_t since_s = r->tool->now_s - (int64_t)r->request->days * DAY_S;
     int code = TOOL_DONE;
+    if (r->credential != NULL &&
+        !acl_credential_is_valid(r->credential, r->tool->now_s))
+        return TOOL_DONE; /* nobody can use it */
     if (key_uses_ask(r->tool, &uses) != RES_OK)
         code = tool_fail(TOOL_OUTSIDE, "out of memory");
     const int64_t *last = code == TOOL_DONE ? key_uses_last(&uses, r->text) : NULL;

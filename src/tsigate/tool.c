@@ -199,7 +199,7 @@ struct name tool_name(struct tool *tool, const char *word)
     if (name.octets != NULL)
         return name;
     const char *meant = alabel_of_text(word, strlen(word), &tool->arena);
-    if (meant != NULL && strcmp(meant, word) != 0)
+    if (meant != NULL && strcmp(meant, word) != 0 && strstr(meant, "xn--") != NULL)
         tool_usage(tool, "\"%s\" is no name; as A-labels: %s", word, meant);
     else
         tool_usage(tool, "\"%s\" is no name", word);

@@ -52,6 +52,16 @@ def test_new_writes_a_key_file(site, algorithm):
     assert not [left for left in site.folder.iterdir() if left.name.startswith(".")]
 
 
+@pytest.mark.parametrize("host, said", [
+    ("../evil", '"../evil" is no name\n'), ("a..b", '"a..b" is no name\n'),
+    ("b\u00fccher.example", "as A-labels: xn--bcher-kva.example\n"),
+])
+def test_new_of_no_name(site, host, said):
+    done = site.run("key", "new", host)
+    assert done.returncode == 2 and done.stderr.startswith("tsigate: ") and said in done.stderr
+    assert done.stderr.count(" is no name") == 1
+
+
 def test_new_is_new_each_time(site):
     secrets = set()
     for number in range(3):
@@ -545,6 +555,19 @@ def test_retire_refused(site, words, up_days, used, said):
     done = site.run("key", "retire", *words, "--yes")
     assert done.returncode == 1 and said in done.stderr
     assert (acl_of(site), names_of(site)) == before
+
+
+@pytest.mark.parametrize("validity", ["not-after 2026-01-01T00:00:00Z",
+                                      "not-before 2099-01-01T00:00:00Z"])
+def test_retire_of_a_key_that_nobody_can_use(site, validity):
+    """It need not be asked for how long it was not used."""
+    listed(site, "old", "new")
+    acl = site.folder / "site.acl"
+    acl.write_text(acl.read_text().replace("    key  old\n", f"    key  old {validity}\n"))
+    gateway = Gateway(site, 0.1)
+    done = site.run("key", "retire", "old", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert gateway.asked == [b"reload\n"] and "key  old" not in acl.read_text()
 
 
 @pytest.mark.parametrize("days, up_days", [("0", 0.5), ("1", 2), ("3", 3.5)])
