@@ -9,6 +9,7 @@
 #include "base/timestamp.h"
 #include "tlsa/authority.h"
 #include "tlsa/deploy.h"
+#include "tlsa/deploy_tell.h"
 #include "tlsa/publisher.h"
 #include "tlsa/rollover_state.h"
 
@@ -337,18 +338,37 @@ static int publish(struct pass *pass)
     return TOOL_DONE;
 }
 
+/* A service that was not running when it was to be told, or that somebody has restored
+ * since, may yet present what the old records are for. One without a probe is believed.
+ */
+static int look_at_services(const struct pass *pass)
+{
+    const struct deployment_certificate *certificate = pass->certificate;
+    for (size_t i = 0; i < certificate->consumer_count; i++) {
+        char why[DEPLOY_WHY_OCTETS] = "";
+        const struct deployment_consumer *consumer = &certificate->consumers[i];
+        if (!deploy_probe(consumer, &pass->material, &pass->tool->arena, why))
+            return tool_fail(TOOL_OUTSIDE,
+                             "%s: %s: %s: the old records stay until it is seen with "
+                             "the new certificate",
+                             certificate->name, consumer->name, why);
+    }
+    return TOOL_DONE;
+}
+
 /* The records of the goal are wanted in the same message: nothing is deleted where they
  * have gone in the last moment. */
 static int retire(struct pass *pass)
 {
-    bool has_names = pass->saved->goal.name_count > 0;
-    int code = pass->saved->retired.count > 0 && has_names
-                   ? change_records(pass, &pass->saved->retired)
-                   : TOOL_DONE;
-    if (code != TOOL_DONE)
-        return code;
-    if (has_names)
+    int code = TOOL_DONE;
+    if (pass->saved->retired.count > 0 && pass->saved->goal.name_count > 0) {
+        code = look_at_services(pass);
+        if (code == TOOL_DONE)
+            code = change_records(pass, &pass->saved->retired);
+        if (code != TOOL_DONE)
+            return code;
         say_records(pass, "deleted", &pass->saved->retired);
+    }
     code = rollover_state_settle(&pass->state, pass->certificate->name);
     if (code != TOOL_DONE)
         return code;

@@ -295,6 +295,24 @@ def test_a_service_that_does_not_hear(host):
     assert host.tlsa() == {new, STRANGER} and host.service.presents() == new
 
 
+def test_a_service_that_could_not_be_told(host):
+    """No pid file: it counts as not running, but the probe sees it with the old one."""
+    old = host.in_use()
+    host.start()
+    assert host.service.presents() == old
+    new = host.renew()
+    conf = host.folder / "deploy.conf"
+    text = conf.read_text()
+    conf.write_text(re.sub(r'command = "[^"]*";', f'signal = "HUP"; pid_file = "{host.folder}/no";',
+                           text))
+    done = host.rollover("--wait")
+    assert done.returncode == 4 and "the old records stay" in done.stderr
+    assert host.tlsa() == {old, new, STRANGER} and host.step() == "retire"
+    host.service.told.write_text("told\n")
+    assert host.rollover().returncode == 0
+    assert host.tlsa() == {new, STRANGER} and host.service.presents() == new
+
+
 def test_somebody_deletes_the_record(host):
     """During the wait, and when all is done: published again, with a wait of its own."""
     old = host.in_use()
