@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "net/conf.h"
@@ -15,8 +16,16 @@
 /* The daemon's answer in all: a status has a line for each key that was used, and a
  * million of them fit. Memory is taken as it is filled. */
 #define ANSWER_OCTETS ((size_t)128 * 1024 * 1024)
-/* A reload of a million grants takes seconds (O-6). */
-#define ANSWER_WAIT_S 120
+/* A reload of a million grants takes seconds (O-6); all else is answered at once, and
+ * nobody should sit before a daemon that hangs. */
+#define RELOAD_WAIT_S 120
+#define ANSWER_WAIT_S 10
+
+static time_t wait_of(const char *request)
+{
+    return strncmp(request, "reload", strlen("reload")) == 0 ? RELOAD_WAIT_S
+                                                             : ANSWER_WAIT_S;
+}
 
 /* The control socket's path; a configuration with errors may still name it. NULL: it
  * does not, as told. */
@@ -45,7 +54,7 @@ static const char *control_path(struct tool *tool, int *out_code)
     return NULL;
 }
 
-static int connect_to(const char *path)
+static int connect_to(const char *path, time_t wait_s)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
@@ -56,7 +65,7 @@ static int connect_to(const char *path)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    const struct timeval wait = {.tv_sec = ANSWER_WAIT_S};
+    const struct timeval wait = {.tv_sec = wait_s};
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
@@ -92,7 +101,7 @@ static bool is_answer_whole(const char *answer, size_t len)
 
 static int send_request(const char *path, const char *request, int *out_fd)
 {
-    int fd = connect_to(path);
+    int fd = connect_to(path, wait_of(request));
     if (fd < 0)
         return say_why(path);
     size_t len = strlen(request);
@@ -114,11 +123,12 @@ static int exchange(const char *path, const char *request, char *answer)
     int code = send_request(path, request, &fd);
     if (code != TOOL_DONE)
         return code;
-    bool is_whole = false;
+    bool is_whole = false, is_late = false;
     while (!is_whole && have + 1 < ANSWER_OCTETS) {
         ssize_t got = recv(fd, answer + have, ANSWER_OCTETS - 1 - have, 0);
         if (got < 0 && errno == EINTR)
             continue;
+        is_late = got < 0 && errno == EAGAIN;
         if (got <= 0)
             break;
         have += (size_t)got;
@@ -126,6 +136,9 @@ static int exchange(const char *path, const char *request, char *answer)
         is_whole = is_answer_whole(answer, have);
     }
     close(fd);
+    if (is_late)
+        return tool_fail(TOOL_OUTSIDE, "%s: tsigated has not answered for %lld s", path,
+                         (long long)wait_of(request));
     if (!is_whole)
         return tool_fail(TOOL_OUTSIDE, "%s: tsigated gave no whole answer", path);
     return TOOL_DONE;
