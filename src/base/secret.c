@@ -1,5 +1,6 @@
 #include "base/secret.h"
 
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -221,9 +222,5 @@ bool secret_equal(const struct secret *a, const struct secret *b)
 
 bool octets_equal_ct(const uint8_t *a, const uint8_t *b, size_t len)
 {
-    volatile uint8_t difference = 0;
-
-    for (size_t i = 0; i < len; i++)
-        difference |= a[i] ^ b[i];
-    return difference == 0;
+    return CRYPTO_memcmp(a, b, len) == 0;
 }
