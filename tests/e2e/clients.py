@@ -42,7 +42,7 @@ def key_path(folder, key):
 # Each function gets the folder to work in, the authority, the DNS server's port, the key
 # and the names; `certificate` says which file then holds what was issued.
 
-def certbot(folder, pebble, port, key, *names, options=()):
+def certbot(folder, pebble, port, key, *names, options=(), env=None):
     credentials = folder / "rfc2136.ini"
     credentials.touch(mode=0o600)
     # The algorithm in upper case: certbot 2.1 signs with MD5 otherwise, silently.
@@ -51,23 +51,34 @@ def certbot(folder, pebble, port, key, *names, options=()):
         f"dns_rfc2136_name = {key.name}.\ndns_rfc2136_secret = {key.base64}\n"
         f"dns_rfc2136_algorithm = {key.algorithm.upper()}\n")
     domains = [word for name in names for word in ("-d", name)]
+    return certbot_run(
+        folder, pebble, "certonly", "--agree-tos", "--register-unsafely-without-email",
+        "--server", pebble.directory, "--dns-rfc2136",
+        "--dns-rfc2136-credentials", credentials,
+        "--dns-rfc2136-propagation-seconds", "1", *options, *domains, env=env)
+
+
+def certbot_renew(folder, pebble, *options, env=None):
+    return certbot_run(folder, pebble, "renew", "--force-renewal",
+                       "--no-random-sleep-on-renew", *options, env=env)
+
+
+def certbot_run(folder, pebble, verb, *options, env=None):
     return run(
-        ["certbot", "certonly", "--non-interactive", "--agree-tos",
-         "--register-unsafely-without-email", "--server", pebble.directory,
-         "--config-dir", folder / "config", "--work-dir", folder / "work",
-         "--logs-dir", folder / "logs", "--dns-rfc2136",
-         "--dns-rfc2136-credentials", credentials,
-         "--dns-rfc2136-propagation-seconds", "1", *domains, *options],
-        env={"REQUESTS_CA_BUNDLE": str(pebble.ca)})
+        ["certbot", verb, "--non-interactive", "--config-dir", folder / "config",
+         "--work-dir", folder / "work", "--logs-dir", folder / "logs", *options],
+        env={"REQUESTS_CA_BUNDLE": str(pebble.ca), **(env or {})})
 
 
 def certbot_certificate(folder, name):
     return folder / "config" / "live" / name / "cert.pem"
 
 
-def lego(folder, pebble, port, key, *names, resolver, follow_cname):
+def lego(folder, pebble, port, key, *names, resolver, follow_cname, command=("run",),
+         env=None):
     domains = [word for name in names for word in ("-d", name)]
-    env = {"RFC2136_NAMESERVER": f"127.0.0.1:{port}", "RFC2136_TSIG_KEY": key.name,
+    env = {**(env or {}), "RFC2136_NAMESERVER": f"127.0.0.1:{port}",
+           "RFC2136_TSIG_KEY": key.name,
            "RFC2136_TSIG_SECRET": key.base64,
            "RFC2136_TSIG_ALGORITHM": f"{key.algorithm}.",
            "RFC2136_POLLING_INTERVAL": "1", "RFC2136_SEQUENCE_INTERVAL": "1",
@@ -78,7 +89,7 @@ def lego(folder, pebble, port, key, *names, resolver, follow_cname):
         ["lego", "--path", folder, "--server", pebble.directory, "--accept-tos",
          "--email", "hostmaster@duckcorp.org", "--dns", "rfc2136",
          "--dns.resolvers", f"127.0.0.1:{resolver.port}", "--dns.disable-cp",
-         *domains, "run"], env=env)
+         *domains, *command], env=env)
 
 
 def lego_certificate(folder, name):
@@ -96,9 +107,9 @@ esac
 """
 
 
-def dehydrated(folder, pebble, hook, *lines):
+def dehydrated(folder, pebble, hook, *lines, settings="", options=(), env=None):
     """`hook` is a shell command: it changes $name by $verb and $rest. Each of `lines` are
-    the names of one certificate."""
+    the names of one certificate. `settings` are further lines of its config."""
     script = folder / "hook.sh"
     script.write_text(f"{DEHYDRATED_HOOK}{hook}\n")
     script.chmod(0o755)
@@ -106,11 +117,11 @@ def dehydrated(folder, pebble, hook, *lines):
     (folder / "config").write_text(
         f"CA={pebble.directory}\nCHALLENGETYPE=dns-01\nBASEDIR={folder}\n"
         f"HOOK={script}\nCURL_OPTS='--cacert {pebble.ca}'\nKEY_ALGO=prime256v1\n"
-        "ACCOUNT_KEYSIZE=2048\n")
+        f"ACCOUNT_KEYSIZE=2048\n{settings}")
     command = ["dehydrated", "--config", folder / "config"]
     registered = run([*command, "--register", "--accept-terms"])
     assert registered.returncode == 0, registered.stdout
-    return run([*command, "--cron"])
+    return run([*command, "--cron", *options], env=env)
 
 
 def dehydrated_certificate(folder, name):
