@@ -111,6 +111,21 @@ static int deploy_one(struct deploying *deploying,
     return code;
 }
 
+/* What has TLSA published is the roll-over's: deployed at once, its clients would fail
+ * until their caches know the new record. Named, it is the operator's word. */
+static bool is_wanted(const struct deployment_certificate *certificate, char **names,
+                      int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(names[i], certificate->name) == 0)
+            return true;
+    }
+    if (count == 0 && certificate->tlsa_count > 0)
+        tool_warn("%s is left alone: it has `tlsa`, so rollover deploys it",
+                  certificate->name);
+    return count == 0 && certificate->tlsa_count == 0;
+}
+
 /* One that fails keeps no other waiting; of several exit codes the highest is told. */
 static int deploy_all(struct deploying *deploying, char **names, int count)
 {
@@ -118,10 +133,9 @@ static int deploy_all(struct deploying *deploying, char **names, int count)
     int code = TOOL_DONE;
     for (size_t i = 0; i < deployment->certificate_count; i++) {
         const struct deployment_certificate *certificate = &deployment->certificates[i];
-        bool is_wanted = count == 0;
-        for (int j = 0; j < count; j++)
-            is_wanted = is_wanted || strcmp(names[j], certificate->name) == 0;
-        int one = is_wanted ? deploy_one(deploying, certificate) : TOOL_DONE;
+        int one = is_wanted(certificate, names, count)
+                      ? deploy_one(deploying, certificate)
+                      : TOOL_DONE;
         code = one > code ? one : code;
     }
     return code;

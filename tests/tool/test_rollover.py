@@ -103,6 +103,18 @@ def test_a_server_is_wanted_where_something_is_published(site, authority):
         0, "mx1: publish: the new records are being published\n")
 
 
+def test_deploy_leaves_it_alone(site, authority):
+    """What has records is deployed when these are known, or on the operator's word."""
+    site.write(authority.folder / "one.pem", authority.folder / "one.key",
+               f'tlsa = ( {{ name = "{NAME}"; ports = [ "25/tcp" ]; }} );')
+    deploy = [TLSA, "deploy", "--deploy-conf", site.conf]
+    done = subprocess.run(deploy, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "so rollover deploys it" in done.stderr
+    assert not (site.folder / "cert.pem").exists()
+    subprocess.run([*deploy, "mx1"], check=True, timeout=60)
+    assert (site.folder / "cert.pem").exists()
+
+
 def test_status_before_there_is_any(site):
     done = site.rollover("--status")
     assert (done.returncode, done.stdout) == (0, "mx1: none: no roll-over yet\n")
