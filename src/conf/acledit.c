@@ -2,28 +2,7 @@
 
 #include <string.h>
 
-#include "conf/aclparse.h"
-
-#define WORDS_CHUNK_OCTETS 16384
-
-/* ---- text in the making ---- */
-
-/* Everything fits: its capacity is counted before. */
-struct draft {
-    char *chars;
-    size_t len;
-};
-
-static void draft_add(struct draft *draft, const char *chars, size_t len)
-{
-    memcpy(draft->chars + draft->len, chars, len);
-    draft->len += len;
-}
-
-static void draft_string(struct draft *draft, const char *string)
-{
-    draft_add(draft, string, strlen(string));
-}
+#include "conf/acledit_walk.h"
 
 /* ---- statements and where they stand ---- */
 
@@ -46,49 +25,6 @@ static struct span word_span(const struct acl_word *word)
     return span;
 }
 
-/* Reads a text statement by statement. */
-struct walk {
-    struct acledit_text text;
-    struct arena words; /* the statement in hand */
-    struct diags diags; /* stays empty: the text has been parsed before */
-    struct acl_lexer lexer;
-    struct acl_line line;
-};
-
-static void walk_init(struct walk *walk, struct acledit_text text)
-{
-    *walk = (struct walk){.text = text};
-    arena_init(&walk->words, WORDS_CHUNK_OCTETS, 0);
-    diags_init(&walk->diags);
-    walk->lexer = (struct acl_lexer){
-        .file = "",
-        .text = text.chars,
-        .len = text.len,
-        .arena = &walk->words,
-        .diags = &walk->diags,
-    };
-}
-
-static enum result walk_next(struct walk *walk)
-{
-    arena_reset(&walk->words);
-    return acllex_next(&walk->lexer, &walk->line);
-}
-
-static void walk_fini(struct walk *walk)
-{
-    diags_fini(&walk->diags);
-    arena_fini(&walk->words);
-}
-
-/* Where the physical line begins that at stands in. */
-static size_t line_start(struct acledit_text text, size_t at)
-{
-    while (at > 0 && text.chars[at - 1] != '\n')
-        at--;
-    return at;
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
@@ -100,11 +36,6 @@ static size_t skip_blanks(struct acledit_text text, size_t at)
     while (at < text.len && is_blank(text.chars[at]))
         at++;
     return at;
-}
-
-static size_t offset_of(const struct walk *walk, const struct acl_word *word)
-{
-    return (size_t)(word->raw - walk->text.chars);
 }
 
 /* ---- one grant more ---- */
@@ -126,22 +57,22 @@ static bool has_its_quotes(const char *text)
 }
 
 /* A word as a line has to spell it; an option's quotes stand behind its '='. */
-static void add_word(struct draft *draft, const char *text)
+static void add_word(struct acledit_draft *draft, const char *text)
 {
     if (!needs_quotes(text) || has_its_quotes(text)) {
-        draft_string(draft, text);
+        acledit_draft_string(draft, text);
         return;
     }
     const char *value = strchr(text, '=');
     value = value != NULL ? value + 1 : text;
-    draft_add(draft, text, (size_t)(value - text));
-    draft_string(draft, "\"");
+    acledit_draft_add(draft, text, (size_t)(value - text));
+    acledit_draft_string(draft, "\"");
     for (; *value != '\0'; value++) {
         if (*value == '"' || *value == '\\')
-            draft_string(draft, "\\");
-        draft_add(draft, value, 1);
+            acledit_draft_string(draft, "\\");
+        acledit_draft_add(draft, value, 1);
     }
-    draft_string(draft, "\"");
+    acledit_draft_string(draft, "\"");
 }
 
 static bool is_printable(const char *text)
@@ -180,24 +111,24 @@ bool acl_line_ends_block(const struct acl_line *line)
 }
 
 /* The layout of a statement inside a block is that of the next one. */
-static void note_layout(const struct walk *walk, struct spot *spot)
+static void note_layout(const struct acledit_walk *walk, struct spot *spot)
 {
     const struct acl_word *first = &walk->line.words[0];
-    size_t at = offset_of(walk, first);
-    size_t start = line_start(walk->text, at);
+    size_t at = acledit_offset_of(walk, first);
+    size_t start = acledit_line_start(walk->text, at);
     spot->indent = (struct span){walk->text.chars + start, at - start};
     spot->gap_column = 0;
     if (walk->line.count > 1 && walk->line.words[1].place.line == first->place.line)
         spot->gap_column = walk->line.words[1].place.column - first->place.column;
 }
 
-static enum result find_spot(struct walk *walk, const struct acledit_addition *addition,
-                             struct spot *out)
+static enum result find_spot(struct acledit_walk *walk,
+                             const struct acledit_addition *addition, struct spot *out)
 {
     bool is_inside = false, is_ours = false;
     enum result result;
     *out = (struct spot){.indent = {"    ", 4}, .knows_profile = true};
-    while ((result = walk_next(walk)) == RES_OK && walk->line.count > 0) {
+    while ((result = acledit_walk_next(walk)) == RES_OK && walk->line.count > 0) {
         const struct acl_line *line = &walk->line;
         bool opens = acl_line_ends_block(line);
         if (opens)
@@ -219,25 +150,25 @@ static enum result find_spot(struct walk *walk, const struct acledit_addition *a
     return result == RES_ENOTFOUND ? RES_OK : result;
 }
 
-static void add_line(struct draft *draft, const struct acledit_addition *addition,
-                     const struct spot *spot)
+static void add_line(struct acledit_draft *draft,
+                     const struct acledit_addition *addition, const struct spot *spot)
 {
     size_t profile_len = strlen(addition->profile);
     size_t gap = spot->gap_column > profile_len ? spot->gap_column - profile_len : 1;
     if (spot->is_in_block) {
-        draft_add(draft, spot->indent.chars, spot->indent.len);
+        acledit_draft_add(draft, spot->indent.chars, spot->indent.len);
     } else {
-        draft_string(draft, "grant ");
-        draft_string(draft, addition->host_text);
-        draft_string(draft, " ");
+        acledit_draft_string(draft, "grant ");
+        acledit_draft_string(draft, addition->host_text);
+        acledit_draft_string(draft, " ");
     }
-    draft_string(draft, addition->profile);
+    acledit_draft_string(draft, addition->profile);
     for (size_t i = 0; i < addition->word_count; i++) {
         for (size_t blanks = i == 0 ? gap : 1; blanks > 0; blanks--)
-            draft_string(draft, " ");
+            acledit_draft_string(draft, " ");
         add_word(draft, addition->words[i]);
     }
-    draft_string(draft, "\n");
+    acledit_draft_string(draft, "\n");
 }
 
 /* Octets that the new line takes at most. */
@@ -264,17 +195,17 @@ static enum result insert_line(struct acledit_text text,
                                const struct spot *spot, struct arena *arena,
                                struct acledit_text *out, unsigned *out_line)
 {
-    struct draft draft = {
+    struct acledit_draft draft = {
         .chars = arena_alloc(arena, text.len + most_of_line(addition, spot)),
     };
     if (draft.chars == NULL)
         return RES_EMEM;
-    draft_add(&draft, text.chars, spot->at);
+    acledit_draft_add(&draft, text.chars, spot->at);
     if (spot->at > 0 && text.chars[spot->at - 1] != '\n')
-        draft_string(&draft, "\n"); /* the last line had none */
+        acledit_draft_string(&draft, "\n"); /* the last line had none */
     *out_line = line_number(draft.chars, draft.len);
     add_line(&draft, addition, spot);
-    draft_add(&draft, text.chars + spot->at, text.len - spot->at);
+    acledit_draft_add(&draft, text.chars + spot->at, text.len - spot->at);
     *out = (struct acledit_text){draft.chars, draft.len};
     return RES_OK;
 }
@@ -289,11 +220,11 @@ enum result acledit_add(struct acledit_text text,
     }
     if (!is_printable(addition->host_text) || strchr(addition->host_text, ' ') != NULL)
         return RES_EFORMAT;
-    struct walk walk;
+    struct acledit_walk walk;
     struct spot spot;
-    walk_init(&walk, text);
+    acledit_walk_init(&walk, text);
     enum result result = find_spot(&walk, addition, &spot);
-    walk_fini(&walk);
+    acledit_walk_fini(&walk);
     if (result != RES_OK)
         return result;
     return insert_line(text, addition, &spot, arena, out, out_line);
@@ -303,7 +234,7 @@ enum result acledit_add(struct acledit_text text,
 
 /* A grant on its way to a smaller one. */
 struct shrinking {
-    const struct walk *walk;
+    const struct acledit_walk *walk;
     const struct acledit_removal *removal;
     size_t profile;    /* index of the profile's word */
     size_t options;    /* index of the first option */
@@ -382,9 +313,10 @@ static struct physical physical_at(const struct shrinking *s, size_t start,
     while (p.end < text.len && text.chars[p.end] != '\n')
         p.end++;
     size_t behind = start;
-    while (first < line->count && offset_of(s->walk, &line->words[first]) < p.end) {
+    while (first < line->count &&
+           acledit_offset_of(s->walk, &line->words[first]) < p.end) {
         p.stays = p.stays || !goes(s, first);
-        behind = offset_of(s->walk, &line->words[first]) +
+        behind = acledit_offset_of(s->walk, &line->words[first]) +
                  word_span(&line->words[first]).len;
         p.count++;
         first++;
@@ -397,16 +329,16 @@ static struct physical physical_at(const struct shrinking *s, size_t start,
 /* The physical line without the words that go: with one word goes the gap behind it,
  * with the last one the gap before it. */
 static void add_physical(const struct shrinking *s, const struct physical *p,
-                         struct draft *draft)
+                         struct acledit_draft *draft)
 {
     struct acledit_text text = s->walk->text;
     size_t at = p->start;
     for (size_t i = p->first; i < p->first + p->count; i++) {
         const struct acl_word *word = &s->walk->line.words[i];
-        size_t from = offset_of(s->walk, word);
+        size_t from = acledit_offset_of(s->walk, word);
         if (!goes(s, i))
             continue;
-        draft_add(draft, text.chars + at, from > at ? from - at : 0);
+        acledit_draft_add(draft, text.chars + at, from > at ? from - at : 0);
         size_t behind = skip_blanks(text, from + word_span(word).len);
         bool is_last = i + 1 == p->first + p->count;
         if (is_last) {
@@ -416,11 +348,11 @@ static void add_physical(const struct shrinking *s, const struct physical *p,
         }
         at = behind;
     }
-    draft_add(draft, text.chars + at, p->end - at);
+    acledit_draft_add(draft, text.chars + at, p->end - at);
 }
 
 /* The last line of a statement continues no more. */
-static void end_statement(struct draft *draft)
+static void end_statement(struct acledit_draft *draft)
 {
     if (draft->len > 0 && draft->chars[draft->len - 1] == '\\')
         draft->len--;
@@ -429,7 +361,7 @@ static void end_statement(struct draft *draft)
 }
 
 static void add_rest_of_grant(const struct shrinking *s, size_t start, size_t end,
-                              struct draft *draft)
+                              struct acledit_draft *draft)
 {
     size_t first = 0;
     bool is_cut = false, has_line = false;
@@ -441,20 +373,20 @@ static void add_rest_of_grant(const struct shrinking *s, size_t start, size_t en
         if (!p.stays)
             continue;
         if (has_line)
-            draft_string(draft, "\n");
+            acledit_draft_string(draft, "\n");
         has_line = true;
         add_physical(s, &p, draft);
     }
     if (is_cut)
         end_statement(draft);
     if (s->walk->text.chars[end - 1] == '\n')
-        draft_string(draft, "\n");
+        acledit_draft_string(draft, "\n");
 }
 
-static void add_written(struct draft *draft, const struct acl_word *word)
+static void add_written(struct acledit_draft *draft, const struct acl_word *word)
 {
     struct span span = word_span(word);
-    draft_add(draft, span.chars, span.len);
+    acledit_draft_add(draft, span.chars, span.len);
 }
 
 /* The blanks between a word and the next one. */
@@ -466,35 +398,36 @@ static size_t gap_behind(const struct acl_word *word)
 }
 
 /* The dropped names with the ports that they keep. */
-static void add_second(const struct shrinking *s, struct draft *draft)
+static void add_second(const struct shrinking *s, struct acledit_draft *draft)
 {
     const struct acl_line *line = &s->walk->line;
-    size_t at = offset_of(s->walk, &line->words[0]);
-    size_t start = line_start(s->walk->text, at);
+    size_t at = acledit_offset_of(s->walk, &line->words[0]);
+    size_t start = acledit_line_start(s->walk->text, at);
     size_t gap = 0;
     if (draft->chars[draft->len - 1] != '\n')
-        draft_string(draft, "\n");
-    draft_add(draft, s->walk->text.chars + start, at - start);
+        acledit_draft_string(draft, "\n");
+    acledit_draft_add(draft, s->walk->text.chars + start, at - start);
     for (size_t i = 0; i < line->count; i++) {
         bool is_operand = i > s->profile && i < s->options;
         if (is_operand && is_dropped(s, i) == is_port(&line->words[i]))
             continue;
         for (; gap > 0; gap--)
-            draft_string(draft, " ");
+            acledit_draft_string(draft, " ");
         add_written(draft, &line->words[i]);
         gap = i == s->profile ? gap_behind(&line->words[i]) : 1;
     }
-    draft_string(draft, "\n");
+    acledit_draft_string(draft, "\n");
 }
 
 /* Where the statement in hand begins: lines that hold nothing but a '\\' may stand
  * before its first word. */
-static size_t statement_start(const struct walk *walk)
+static size_t statement_start(const struct acledit_walk *walk)
 {
     struct acledit_text text = walk->text;
-    size_t start = line_start(text, offset_of(walk, &walk->line.words[0]));
+    size_t start =
+        acledit_line_start(text, acledit_offset_of(walk, &walk->line.words[0]));
     while (start > 0) {
-        size_t before = line_start(text, start - 1);
+        size_t before = acledit_line_start(text, start - 1);
         size_t at = skip_blanks(text, before);
         if (text.chars[at] != '\\' || at + 2 != start)
             break;
@@ -506,21 +439,21 @@ static size_t statement_start(const struct walk *walk)
 static enum result shrink(struct shrinking *s, struct arena *arena,
                           struct acledit_text *out)
 {
-    const struct walk *walk = s->walk;
+    const struct acledit_walk *walk = s->walk;
     size_t start = statement_start(walk);
     size_t end = walk->lexer.at;
-    struct draft draft = {
+    struct acledit_draft draft = {
         .chars = arena_alloc(arena, walk->text.len + 2 * (end - start) + 2),
     };
     if (draft.chars == NULL)
         return RES_EMEM;
-    draft_add(&draft, walk->text.chars, start);
+    acledit_draft_add(&draft, walk->text.chars, start);
     if (plan(s)) {
         add_rest_of_grant(s, start, end, &draft);
         if (s->needs_second)
             add_second(s, &draft);
     }
-    draft_add(&draft, walk->text.chars + end, walk->text.len - end);
+    acledit_draft_add(&draft, walk->text.chars + end, walk->text.len - end);
     *out = (struct acledit_text){draft.chars, draft.len};
     return RES_OK;
 }
@@ -539,11 +472,11 @@ enum result acledit_remove(struct acledit_text text,
                            const struct acledit_removal *removal, struct arena *arena,
                            struct acledit_text *out)
 {
-    struct walk walk;
+    struct acledit_walk walk;
     struct shrinking s = {.walk = &walk, .removal = removal};
     enum result result;
-    walk_init(&walk, text);
-    while ((result = walk_next(&walk)) == RES_OK) {
+    acledit_walk_init(&walk, text);
+    while ((result = acledit_walk_next(&walk)) == RES_OK) {
         s.profile = profile_at(&walk.line, removal->place);
         if (s.profile < walk.line.count)
             break;
@@ -555,6 +488,6 @@ enum result acledit_remove(struct acledit_text text,
             s.options++;
         result = shrink(&s, arena, out);
     }
-    walk_fini(&walk);
+    acledit_walk_fini(&walk);
     return result;
 }

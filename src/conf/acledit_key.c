@@ -1,41 +1,12 @@
 #include <string.h>
 
-#include "conf/acledit.h"
-#include "conf/aclparse.h"
-
-/* A text statement by statement; it has been parsed before, so diags stays empty. */
-struct walk {
-    struct acledit_text text;
-    struct diags diags;
-    struct acl_lexer lexer;
-    struct acl_line line;
-};
-
-static void walk_init(struct walk *walk, struct acledit_text text, struct arena *arena)
-{
-    *walk = (struct walk){.text = text};
-    diags_init(&walk->diags);
-    walk->lexer = (struct acl_lexer){
-        .file = "",
-        .text = text.chars,
-        .len = text.len,
-        .arena = arena,
-        .diags = &walk->diags,
-    };
-}
-
-static enum result walk_next(struct walk *walk)
-{
-    return acllex_next(&walk->lexer, &walk->line);
-}
+#include "conf/acledit_walk.h"
 
 /* Where the physical line begins that the statement's first word stands in. */
-static size_t statement_start(const struct walk *walk)
+static size_t statement_start(const struct acledit_walk *walk)
 {
-    size_t at = (size_t)(walk->line.words[0].raw - walk->text.chars);
-    while (at > 0 && walk->text.chars[at - 1] != '\n')
-        at--;
-    return at;
+    return acledit_line_start(walk->text,
+                              acledit_offset_of(walk, &walk->line.words[0]));
 }
 
 /* ---- one key more ---- */
@@ -53,7 +24,7 @@ struct spot {
 #define KEY_LEN (sizeof("key") - 1)
 
 /* The names stand in the column where the statement in hand has its second word. */
-static void note_layout(const struct walk *walk, struct spot *spot)
+static void note_layout(const struct acledit_walk *walk, struct spot *spot)
 {
     const struct acl_word *words = walk->line.words;
     size_t start = statement_start(walk);
@@ -67,12 +38,13 @@ static void note_layout(const struct walk *walk, struct spot *spot)
     spot->gap = column > KEY_LEN ? column - KEY_LEN : 1;
 }
 
-static enum result find_spot(struct walk *walk, struct name host, struct spot *out)
+static enum result find_spot(struct acledit_walk *walk, struct name host,
+                             struct spot *out)
 {
     bool is_ours = false;
     enum result result;
     *out = (struct spot){.indent = "    ", .indent_len = 4, .gap = 1};
-    while ((result = walk_next(walk)) == RES_OK && walk->line.count > 0) {
+    while ((result = acledit_walk_next(walk)) == RES_OK && walk->line.count > 0) {
         if (acl_line_ends_block(&walk->line)) {
             is_ours = acl_line_opens_host(&walk->line, host);
             if (is_ours && out->at == 0)
@@ -91,36 +63,25 @@ static enum result find_spot(struct walk *walk, struct name host, struct spot *o
     return result == RES_ENOTFOUND ? RES_OK : result;
 }
 
-static void put(struct acledit_text *out, char *chars, const char *from, size_t len)
+static void add_key_line(struct acledit_draft *draft, const struct spot *spot,
+                         const char *name)
 {
-    memcpy(chars + out->len, from, len);
-    out->len += len;
-}
-
-static void put_string(struct acledit_text *out, char *chars, const char *string)
-{
-    put(out, chars, string, strlen(string));
-}
-
-static void put_key(struct acledit_text *out, char *chars, const struct spot *spot,
-                    const char *name)
-{
-    put(out, chars, spot->indent, spot->indent_len);
-    put_string(out, chars, "key");
+    acledit_draft_add(draft, spot->indent, spot->indent_len);
+    acledit_draft_string(draft, "key");
     for (size_t i = 0; i < spot->gap; i++)
-        put_string(out, chars, " ");
-    put_string(out, chars, name);
-    put_string(out, chars, "\n");
+        acledit_draft_string(draft, " ");
+    acledit_draft_string(draft, name);
+    acledit_draft_string(draft, "\n");
 }
 
 enum result acledit_add_key(struct acledit_text text, const struct acledit_key *key,
                             struct arena *arena, struct acledit_text *out)
 {
-    struct walk walk;
+    struct acledit_walk walk;
     struct spot spot;
-    walk_init(&walk, text, arena);
+    acledit_walk_init(&walk, text);
     enum result result = find_spot(&walk, key->host, &spot);
-    diags_fini(&walk.diags);
+    acledit_walk_fini(&walk);
     if (result != RES_OK)
         return result;
     size_t at = spot.at > 0 ? spot.at : text.len;
@@ -131,19 +92,20 @@ enum result acledit_add_key(struct acledit_text text, const struct acledit_key *
                                own_len + line_len + strlen(key->key_text));
     if (chars == NULL)
         return RES_EMEM;
-    *out = (struct acledit_text){.chars = chars};
-    put(out, chars, text.chars, at);
+    struct acledit_draft draft = {.chars = chars};
+    acledit_draft_add(&draft, text.chars, at);
     if (at > 0 && text.chars[at - 1] != '\n')
-        put_string(out, chars, "\n"); /* the last line had none */
+        acledit_draft_string(&draft, "\n"); /* the last line had none */
     if (spot.at == 0) {
-        put_string(out, chars, "host ");
-        put_string(out, chars, key->host_text);
-        put_string(out, chars, "\n");
+        acledit_draft_string(&draft, "host ");
+        acledit_draft_string(&draft, key->host_text);
+        acledit_draft_string(&draft, "\n");
     }
     if (key->own_text != NULL)
-        put_key(out, chars, &spot, key->own_text);
-    put_key(out, chars, &spot, key->key_text);
-    put(out, chars, text.chars + at, text.len - at);
+        add_key_line(&draft, &spot, key->own_text);
+    add_key_line(&draft, &spot, key->key_text);
+    acledit_draft_add(&draft, text.chars + at, text.len - at);
+    *out = (struct acledit_text){chars, draft.len};
     return RES_OK;
 }
 
@@ -162,22 +124,23 @@ static bool has_word_at(const struct acl_line *line, struct place place)
 enum result acledit_remove_statement(struct acledit_text text, struct place place,
                                      struct arena *arena, struct acledit_text *out)
 {
-    struct walk walk;
+    struct acledit_walk walk;
     enum result result;
-    walk_init(&walk, text, arena);
-    while ((result = walk_next(&walk)) == RES_OK) {
+    acledit_walk_init(&walk, text);
+    while ((result = acledit_walk_next(&walk)) == RES_OK) {
         if (has_word_at(&walk.line, place))
             break;
     }
-    diags_fini(&walk.diags);
+    size_t start = result == RES_OK ? statement_start(&walk) : 0;
+    size_t end = walk.lexer.at;
+    acledit_walk_fini(&walk);
     if (result != RES_OK)
         return result;
-    size_t start = statement_start(&walk), end = walk.lexer.at;
-    char *chars = arena_alloc(arena, text.len);
-    if (chars == NULL)
+    struct acledit_draft draft = {.chars = arena_alloc(arena, text.len)};
+    if (draft.chars == NULL)
         return RES_EMEM;
-    *out = (struct acledit_text){.chars = chars};
-    put(out, chars, text.chars, start);
-    put(out, chars, text.chars + end, text.len - end);
+    acledit_draft_add(&draft, text.chars, start);
+    acledit_draft_add(&draft, text.chars + end, text.len - end);
+    *out = (struct acledit_text){draft.chars, draft.len};
     return RES_OK;
 }
