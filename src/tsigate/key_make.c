@@ -168,12 +168,17 @@ static int refuse_known(struct tool *tool, const struct key_plan *plan)
     if (known == NULL && ring->gateway.hmac != NULL &&
         name_equal(ring->gateway.name, plan->key))
         known = &ring->gateway;
+    /* Of the host's own name: somebody wants a new one. Else it is only the name. */
+    const char *remedy =
+        name_equal(plan->key, plan->host)
+            ? arena_printf(&tool->arena,
+                           "tsigate key rotate %s gives the host a second one",
+                           plan->host_text)
+            : "--name KEY calls the new one otherwise";
     if (known != NULL)
-        return tool_fail(TOOL_NO,
-                         "key %s is there already (%s:%u): tsigate key rotate %s gives "
-                         "the host a second one",
-                         plan->key_text, known->place.file, known->place.line,
-                         plan->host_text);
+        return tool_fail(TOOL_NO, "key %s is there already (%s:%u): %s", plan->key_text,
+                         known->place.file, known->place.line,
+                         remedy != NULL ? remedy : "");
     const struct acl_credential *claim =
         acl_credential_of(&tool->snapshot->acl, plan->key);
     if (claim != NULL && !name_equal(claim->host->name, plan->host))

@@ -434,6 +434,15 @@ def test_rotate_of_an_implicit_key(site):
     assert rows["mx2.example.org"] == rows["mx2-next"] == "mx2.example.org"
 
 
+def test_rotate_twice_in_a_day(site):
+    Gateway(site)
+    assert site.run("key", "rotate", "mx2.example.org", "--yes").returncode == 0
+    before = acl_of(site), names_of(site)
+    done = site.run("key", "rotate", "mx2.example.org", "--yes")
+    assert done.returncode == 1 and "is there already" in done.stderr
+    assert "--name KEY" in done.stderr and (acl_of(site), names_of(site)) == before
+
+
 def test_rotate_twice(site):
     Gateway(site)
     for name in ("a", "b"):
