@@ -416,9 +416,25 @@ static int deploy(struct pass *pass)
 
 /* ---- the steps ---- */
 
+static struct rollover_time now(void)
+{
+    struct timespec since_boot;
+    struct rollover_time time_now = {.wall_s = (int64_t)time(NULL)};
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file != NULL && clock_gettime(CLOCK_BOOTTIME, &since_boot) == 0 &&
+        fgets(time_now.boot, sizeof time_now.boot, file) != NULL) {
+        time_now.boot[strspn(time_now.boot, "0123456789abcdef-")] = '\0';
+        time_now.boot_s = (int64_t)since_boot.tv_sec;
+    }
+    if (file != NULL)
+        fclose(file);
+    return time_now;
+}
+
 static bool same_place(const struct rollover_state *a, const struct rollover_state *b)
 {
-    return a->step == b->step && a->ttl_s == b->ttl_s && a->since_s == b->since_s;
+    return a->step == b->step && a->ttl_s == b->ttl_s &&
+           a->since.wall_s == b->since.wall_s;
 }
 
 static void wait_until(struct pass *pass, int64_t until_s)
@@ -439,8 +455,8 @@ static int act(struct pass *pass, bool *out_goes_on)
     if (code != TOOL_DONE)
         return code;
     /* The clock is read after the last answer: from then on all servers have it. */
-    enum rollover_action action =
-        rollover_next(pass->saved, &seen, (int64_t)time(NULL), &until_s);
+    const struct rollover_time moment = now();
+    enum rollover_action action = rollover_next(pass->saved, &seen, &moment, &until_s);
     if (!same_place(&before, pass->saved))
         code = save(pass);
     if (code != TOOL_DONE)
@@ -478,8 +494,8 @@ static int foresee(struct pass *pass)
     int code = look(pass, &seen);
     if (code != TOOL_DONE)
         return code;
-    enum rollover_action action =
-        rollover_next(pass->saved, &seen, (int64_t)time(NULL), &until_s);
+    const struct rollover_time moment = now();
+    enum rollover_action action = rollover_next(pass->saved, &seen, &moment, &until_s);
     const struct rollover_state *saved = pass->saved;
     if (action == ROLLOVER_DO_NOTHING) {
         say(pass, "nothing to do");

@@ -84,16 +84,29 @@ enum result rollover_begin(struct rollover_state *state,
 
 int64_t rollover_until(const struct rollover_state *state)
 {
-    return state->since_s + ROLLOVER_TTLS * (int64_t)state->ttl_s;
+    return state->since.wall_s + ROLLOVER_TTLS * (int64_t)state->ttl_s;
+}
+
+/* How much of the wait is left; where the wall leapt ahead, by the other clock. */
+static int64_t left_s(const struct rollover_state *state,
+                      const struct rollover_time *now)
+{
+    const struct rollover_time *since = &state->since;
+    int64_t passed_s = now->wall_s - since->wall_s;
+    bool is_same_boot = now->boot[0] != '\0' && strcmp(now->boot, since->boot) == 0;
+    /* Both are cut to seconds: one more or less is no leap. */
+    if (is_same_boot && now->boot_s - since->boot_s < passed_s - 1)
+        passed_s = now->boot_s - since->boot_s;
+    return ROLLOVER_TTLS * (int64_t)state->ttl_s - passed_s;
 }
 
 static enum rollover_action next_of_publish(struct rollover_state *state,
                                             const struct rollover_seen *seen,
-                                            int64_t now_s)
+                                            const struct rollover_time *now)
 {
     if (seen->view == ROLLOVER_SERVES) {
         state->step = ROLLOVER_WAIT;
-        state->since_s = now_s;
+        state->since = *now;
         return ROLLOVER_DO_SLEEP;
     }
     /* Before it is published it has to be known what the caches keep. */
@@ -103,16 +116,16 @@ static enum rollover_action next_of_publish(struct rollover_state *state,
 
 static enum rollover_action next_of_step(struct rollover_state *state,
                                          const struct rollover_seen *seen,
-                                         int64_t now_s)
+                                         const struct rollover_time *now)
 {
     bool all_serve = seen->view == ROLLOVER_SERVES;
     if (state->step == ROLLOVER_PUBLISH) {
-        enum rollover_action action = next_of_publish(state, seen, now_s);
+        enum rollover_action action = next_of_publish(state, seen, now);
         if (action != ROLLOVER_DO_SLEEP)
             return action;
     }
     if (state->step == ROLLOVER_WAIT) {
-        if (now_s < rollover_until(state))
+        if (left_s(state, now) > 0)
             return ROLLOVER_DO_SLEEP;
         if (all_serve)
             state->step = ROLLOVER_DEPLOY;
@@ -125,7 +138,8 @@ static enum rollover_action next_of_step(struct rollover_state *state,
 }
 
 enum rollover_action rollover_next(struct rollover_state *state,
-                                   const struct rollover_seen *seen, int64_t now_s,
+                                   const struct rollover_seen *seen,
+                                   const struct rollover_time *now,
                                    int64_t *out_until_s)
 {
     if (seen->ttl_s > state->ttl_s)
@@ -134,10 +148,10 @@ enum rollover_action rollover_next(struct rollover_state *state,
     if (seen->view == ROLLOVER_LACKS)
         state->step = ROLLOVER_PUBLISH;
     /* The clock went back: nobody knows how much of the wait has passed. */
-    if (state->step == ROLLOVER_WAIT && now_s < state->since_s)
-        state->since_s = now_s;
-    enum rollover_action action = next_of_step(state, seen, now_s);
-    *out_until_s = action == ROLLOVER_DO_SLEEP ? rollover_until(state) : 0;
+    if (state->step == ROLLOVER_WAIT && now->wall_s < state->since.wall_s)
+        state->since = *now;
+    enum rollover_action action = next_of_step(state, seen, now);
+    *out_until_s = action == ROLLOVER_DO_SLEEP ? now->wall_s + left_s(state, now) : 0;
     return action;
 }
 

@@ -49,6 +49,15 @@ struct rollover_goal {
     size_t name_count;
 };
 
+/* A moment by both clocks of the host. The one of the wall may leap ahead, when a host
+ * without a battery hears the time; the one since boot does not, but ends with it. */
+#define ROLLOVER_BOOT_OCTETS 40
+struct rollover_time {
+    int64_t wall_s;
+    int64_t boot_s;                  /* in that boot: */
+    char boot[ROLLOVER_BOOT_OCTETS]; /* the kernel's boot_id; "": not known */
+};
+
 /* What is on disk between two runs. */
 struct rollover_state {
     enum rollover_step step;
@@ -56,7 +65,7 @@ struct rollover_state {
     char deployed[ROLLOVER_ID_OCTETS]; /* what the services had last, as far as known */
     struct tlsa_records retired;       /* published once, not in goal: to be deleted */
     uint32_t ttl_s;                    /* how long a cache may be without the records */
-    int64_t since_s;                   /* of ROLLOVER_WAIT: when all servers had them */
+    struct rollover_time since;        /* of ROLLOVER_WAIT: when all servers had them */
 };
 
 enum rollover_view {
@@ -95,12 +104,13 @@ enum result rollover_begin(struct rollover_state *state,
 /* What is next. out_until_s: of ROLLOVER_DO_SLEEP, else 0. state has changed where the
  * action is of another step; it has to be on disk before the action is begun. */
 enum rollover_action rollover_next(struct rollover_state *state,
-                                   const struct rollover_seen *seen, int64_t now_s,
+                                   const struct rollover_seen *seen,
+                                   const struct rollover_time *now,
                                    int64_t *out_until_s) MUST_CHECK NONNULL;
 /* DEPLOY or RETIRE has succeeded. */
 void rollover_succeed(struct rollover_state *state) NONNULL;
 
-/* When the wait is over. */
+/* When the wait is over, as the clock went when it began. */
 int64_t rollover_until(const struct rollover_state *state) NONNULL;
 /* "publish", "wait", "deploy", "retire", "done". */
 const char *rollover_step_name(enum rollover_step step);

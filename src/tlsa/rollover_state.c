@@ -41,11 +41,14 @@ void rollover_state_build(const char *name, const struct rollover_state *saved,
         writer_printf(w, "# until %s\n", timestamp_format(rollover_until(saved), time));
     writer_printf(w,
                   "since = %" PRId64 "L;\n"
+                  "boot_since = %" PRId64 "L;\n"
+                  "boot = \"%s\";\n"
                   "ttl = %" PRIu32 "L;\n"
                   "new = \"%s\";\n"
                   "deployed = \"%s\";\n"
                   "names = [",
-                  saved->since_s, saved->ttl_s, saved->goal.id, saved->deployed);
+                  saved->since.wall_s, saved->since.boot_s, saved->since.boot,
+                  saved->ttl_s, saved->goal.id, saved->deployed);
     for (size_t i = 0; i < saved->goal.name_count; i++)
         writer_printf(w, "%s\n  \"%s\"", i > 0 ? "," : "", saved->goal.names[i]);
     writer_string(w, " ];\n");
@@ -96,6 +99,18 @@ static void take_id(struct reading *reading, const char *name,
     const char *text = take_string(reading, name);
     size_t len = strspn(text, "0123456789abcdef");
     if (text[len] != '\0' || (len != 0 && len != ROLLOVER_ID_OCTETS - 1)) {
+        reading->failed = true;
+        len = 0;
+    }
+    memcpy(out, text, len);
+    out[len] = '\0';
+}
+
+static void take_boot(struct reading *reading, char out[static ROLLOVER_BOOT_OCTETS])
+{
+    const char *text = take_string(reading, "boot");
+    size_t len = strspn(text, "0123456789abcdef-");
+    if (text[len] != '\0' || len >= ROLLOVER_BOOT_OCTETS) {
         reading->failed = true;
         len = 0;
     }
@@ -157,7 +172,9 @@ static void take_settings(struct reading *reading, struct rollover_state *out)
 {
     if (rollover_step_parse(take_string(reading, "step"), &out->step) != RES_OK)
         reading->failed = true;
-    out->since_s = take_number(reading, "since", INT64_MAX / 2);
+    out->since.wall_s = take_number(reading, "since", INT64_MAX / 2);
+    out->since.boot_s = take_number(reading, "boot_since", INT64_MAX / 2);
+    take_boot(reading, out->since.boot);
     out->ttl_s = (uint32_t)take_number(reading, "ttl", LIMIT_TTL_S);
     take_id(reading, "new", out->goal.id);
     take_id(reading, "deployed", out->deployed);
@@ -199,12 +216,12 @@ enum result rollover_state_parse(const char *path, const char *name, const char 
                                  size_t len, struct arena *arena, struct diags *diags,
                                  struct rollover_state *out)
 {
-    *out = (struct rollover_state){.since_s = 0};
+    *out = (struct rollover_state){.step = 0};
     const char *wrong =
         strlen(chars) == len ? read_text(name, chars, arena, out) : "not a text";
     if (wrong == NULL)
         return RES_OK;
-    *out = (struct rollover_state){.since_s = 0};
+    *out = (struct rollover_state){.step = 0};
     diags_error(diags, (struct place){.file = path}, "",
                 "%s: move it away, and the roll-over begins anew", wrong);
     return RES_EFORMAT;
@@ -225,7 +242,7 @@ int rollover_state_load(struct state *state, const char *name,
 {
     struct file_text text;
     const char *file = file_of(state, name, "rollover");
-    *out = (struct rollover_state){.since_s = 0};
+    *out = (struct rollover_state){.step = 0};
     if (file == NULL)
         return TOOL_OUTSIDE;
     int code = state_read(state, file, &text);

@@ -311,11 +311,12 @@ static void test_next(void **state)
         struct rollover_state saved = {
             .step = cases[i].step,
             .ttl_s = cases[i].ttl_s,
-            .since_s = cases[i].since_s,
+            .since = {.wall_s = cases[i].since_s},
         };
+        const struct rollover_time now = {.wall_s = cases[i].now_s};
         int64_t until_s = -1;
-        assert_case(name, rollover_next(&saved, &cases[i].seen, cases[i].now_s,
-                                        &until_s) == cases[i].action);
+        assert_case(name, rollover_next(&saved, &cases[i].seen, &now, &until_s) ==
+                              cases[i].action);
         assert_case(name, saved.step == cases[i].then);
         assert_case(name, saved.ttl_s == cases[i].then_ttl_s);
         assert_case(name, until_s == cases[i].until_s);
@@ -330,15 +331,46 @@ static void test_asked_twice_it_says_the_same(void **state)
         struct rollover_state saved = {
             .step = cases[i].step,
             .ttl_s = cases[i].ttl_s,
-            .since_s = cases[i].since_s,
+            .since = {.wall_s = cases[i].since_s},
         };
+        const struct rollover_time now = {.wall_s = cases[i].now_s};
         int64_t first_s;
         int64_t second_s;
         enum rollover_action action =
-            rollover_next(&saved, &cases[i].seen, cases[i].now_s, &first_s);
-        assert_case(cases[i].name, rollover_next(&saved, &cases[i].seen, cases[i].now_s,
-                                                 &second_s) == action);
+            rollover_next(&saved, &cases[i].seen, &now, &first_s);
+        assert_case(cases[i].name,
+                    rollover_next(&saved, &cases[i].seen, &now, &second_s) == action);
         assert_case(cases[i].name, first_s == second_s);
+    }
+}
+
+/* 300 s of TTL, begun at 1000 by the wall and 10 since boot "a": which clock decides.
+ */
+static void test_clocks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct rollover_time now;
+        enum rollover_action action;
+        int64_t until_s;
+    } clocks[] = {
+        {"both say so", {1600, 610, "a"}, ROLLOVER_DO_DEPLOY, 0},
+        {"a part of a second", {1599, 608, "a"}, ROLLOVER_DO_SLEEP, 1600},
+        {"the wall leaps ahead", {1000000, 20, "a"}, ROLLOVER_DO_SLEEP, 1000590},
+        {"a second by the wall", {1001, 700, "a"}, ROLLOVER_DO_SLEEP, 1600},
+        {"the wall goes back", {500, 700, "a"}, ROLLOVER_DO_SLEEP, 1100},
+        {"another boot", {1600, 5, "b"}, ROLLOVER_DO_DEPLOY, 0},
+        {"no boot is known", {1600, 0, ""}, ROLLOVER_DO_DEPLOY, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(clocks); i++) {
+        struct rollover_state saved = {
+            .step = ROLLOVER_WAIT, .ttl_s = 300, .since = {1000, 10, "a"}};
+        const struct rollover_seen seen = {.view = ROLLOVER_SERVES, .has_ttl = true};
+        int64_t until_s;
+        assert_case(clocks[i].name, rollover_next(&saved, &seen, &clocks[i].now,
+                                                  &until_s) == clocks[i].action);
+        assert_case(clocks[i].name, until_s == clocks[i].until_s);
     }
 }
 
@@ -488,6 +520,7 @@ static void test_no_cache_is_ever_wrong(void **state)
     int64_t deployed_s = -1;
     int64_t retired_s = -1;
     for (int64_t now_s = 100; now_s < 400; now_s++) {
+        const struct rollover_time now = {.wall_s = now_s};
         int64_t until_s;
         bool all_serve = published_s >= 0 && now_s >= published_s + LAG_S;
         const struct rollover_seen seen = {
@@ -496,7 +529,7 @@ static void test_no_cache_is_ever_wrong(void **state)
             .ttl_s = TTL_S,
             .is_published = published_s >= 0,
         };
-        enum rollover_action action = rollover_next(&saved, &seen, now_s, &until_s);
+        enum rollover_action action = rollover_next(&saved, &seen, &now, &until_s);
         if (action == ROLLOVER_DO_PUBLISH)
             published_s = now_s;
         if (action == ROLLOVER_DO_DEPLOY)
@@ -539,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_next),
         cmocka_unit_test(test_asked_twice_it_says_the_same),
+        cmocka_unit_test(test_clocks),
         cmocka_unit_test(test_success),
         cmocka_unit_test(test_goals),
         cmocka_unit_test(test_too_many_values),

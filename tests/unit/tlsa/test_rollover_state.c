@@ -26,7 +26,7 @@ static struct rollover_state sample(enum rollover_step step)
         .deployed = ID_A,
         .retired = {{{old_value, sizeof old_value}}, 1},
         .ttl_s = 300,
-        .since_s = 5000000000,
+        .since = {5000000000, 77, "c0ffee-1"},
     };
 }
 
@@ -38,7 +38,9 @@ static void assert_same(const struct rollover_state *a, const struct rollover_st
     assert_true(tlsa_records_equal(&a->goal.records, &b->goal.records));
     assert_true(tlsa_records_equal(&a->retired, &b->retired));
     assert_int_equal(a->ttl_s, b->ttl_s);
-    assert_int_equal(a->since_s, b->since_s);
+    assert_int_equal(a->since.wall_s, b->since.wall_s);
+    assert_int_equal(a->since.boot_s, b->since.boot_s);
+    assert_string_equal(a->since.boot, b->since.boot);
     assert_int_equal(a->goal.name_count, b->goal.name_count);
     for (size_t i = 0; i < a->goal.name_count; i++)
         assert_string_equal(a->goal.names[i], b->goal.names[i]);
@@ -134,6 +136,7 @@ static void test_foreign(void **state)
         {"a text for a number", "300L", "\"300\"", "not written by"},
         {"a number below zero", "300L", "-300L", "not written by"},
         {"a number that is no TTL", "300L", "4294967296L", "not written by"},
+        {"no boot_id", "\"c0ffee-1\"", "\"coffee\"", "not written by"},
         {"half an octet", "030101ff00", "030101ff0", "not written by"},
         {"a record without data", "030101ff00", "030101", "not written by"},
         {"no hexadecimal", "030101ff00", "030101FF00", "not written by"},
