@@ -256,19 +256,31 @@ static void print_warnings(const struct tool *tool, const char *document)
 
 /* ---- the summary ---- */
 
-static void print_list(void *arg, const char *path, const char *value)
+/* A list of strings, after what comes before it. */
+struct list {
+    const char *path;
+    const char *before; /* the first; then it is a blank */
+};
+
+static void print_element(void *arg, const char *path, const char *value)
 {
-    bool *is_first = arg;
-    if (value == NULL || strcmp(path, "listen") != 0)
+    struct list *list = arg;
+    if (value == NULL || strcmp(path, list->path) != 0)
         return;
-    printf("%s%s", *is_first ? "" : " ", value);
-    *is_first = false;
+    printf("%s%s", list->before, value);
+    list->before = " ";
+}
+
+static void print_list(const char *document, const char *path, const char *before)
+{
+    struct list list = {path, before};
+    json_walk(document, print_element, &list);
+    putchar('\n');
 }
 
 static void print_config(const struct tool *tool, const char *document)
 {
     char config[4096], loaded[64], ago[64], version[64], up[64];
-    bool is_first = true;
     value_at(document, "config", config, sizeof config);
     value_at(document, "loaded", loaded, sizeof loaded);
     printf("tsigated %s, pid %lld, up %s\n",
@@ -278,11 +290,11 @@ static void print_config(const struct tool *tool, const char *document)
     printf("configuration  %s, generation %lld, loaded %s%s\n", config,
            number_at(document, "generation"), loaded,
            ago_text(tool, loaded, ago, sizeof ago));
-    printf("policy         %lld hosts, %lld rights\n", number_at(document, "hosts"),
+    printf("policy         %lld hosts, %lld rights", number_at(document, "hosts"),
            number_at(document, "rights"));
-    printf("listening on   ");
-    json_walk(document, print_list, &is_first);
-    putchar('\n');
+    print_list(document, "acl", ", from ");
+    fputs("listening on", stdout);
+    print_list(document, "listen", "   ");
 }
 
 static void print_work(const char *document)

@@ -41,6 +41,18 @@ static void show_zones(const struct txns *txns, struct json *json)
     json_array_close(json);
 }
 
+/* Its size, and what it was read from: patterns, as the configuration has them. */
+static void show_policy(const struct snapshot *snapshot, struct json *json)
+{
+    const struct settings *settings = &snapshot->settings;
+    json_number(json, "hosts", (int64_t)snapshot->source.host_count);
+    json_number(json, "rights", (int64_t)snapshot->acl.right_count);
+    json_array_open(json, "acl");
+    for (size_t i = 0; i < settings->acl_count; i++)
+        json_string(json, NULL, settings->acl[i].text);
+    json_array_close(json);
+}
+
 /* What an auditor notes down, to tell later that nothing was cut off or rewritten. */
 static void show_chain(const struct txns *txns, struct json *json)
 {
@@ -69,8 +81,7 @@ void txns_status(const struct txns *txns, struct json *json, struct txn_now now)
     json_number(json, "late_answers", (int64_t)txns->late);
     json_number(json, "under_way", (int64_t)txns->open_count);
     json_number(json, "transactions", (int64_t)txn_table_count(txns->table));
-    json_number(json, "hosts", (int64_t)txns->snapshot->source.host_count);
-    json_number(json, "rights", (int64_t)txns->snapshot->acl.right_count);
+    show_policy(txns->snapshot, json);
     show_chain(txns, json);
     show_links(txns, json);
     show_zones(txns, json);

@@ -725,7 +725,8 @@ STATUS = {"ok": True, "generation": 3, "config_stale": True,
                    {"name": "k2", "host": None, "last_use": "2026-11-25T00:00:02Z",
                     "requests": 5}],
           "version": "0.1.0", "pid": 7, "uptime_s": 10920, "config": "/etc/tsigate.conf",
-          "loaded": "then", "hosts": 5, "rights": 9, "under_way": 1, "transactions": 2,
+          "loaded": "then", "hosts": 5, "rights": 9, "acl": ["acl/*.acl", "x"],
+          "under_way": 1, "transactions": 2,
           "received": 3, "audit": {"file": "/var/audit", "writable": False},
           "audit_chain": {"last_seq": 12}, "outcomes": {"permitted": 8, "a\n\x1b[31mb": 1}}
 STATUS_TEXT = """\
@@ -737,7 +738,7 @@ STATUS_TEXT = """\
 ! primary: connection refused
 tsigated 0.1.0, pid 7, up 3 h 2 m
 configuration  /etc/tsigate.conf, generation 3, loaded then
-policy         5 hosts, 9 rights
+policy         5 hosts, 9 rights, from acl/*.acl x
 listening on   127.0.0.1:5300 [::1]:5300
 primary        updates up, queries down, at 127.0.0.1:53
 requests       1 under way, 2 remembered, 3 received
