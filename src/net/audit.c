@@ -13,6 +13,7 @@
 #include "net/audit_back.h"
 #include "net/clock.h"
 #include "net/logger.h"
+#include "net/syncer.h"
 #include "txn/log.h"
 
 /* Room taken at once, ahead of what is written. */
@@ -27,14 +28,11 @@ struct audit {
     off_t size;     /* where the last lines end that were written whole */
     off_t reserved; /* up to here the disk has room for us */
     bool is_broken; /* the last write failed; said once */
-    uv_loop_t *loop;
     struct txns *txns;
-    uv_work_t work;
+    struct syncer *syncer; /* from audit_start on */
     bool is_syncing;
-    uint64_t syncing; /* the token of the sync under way */
-    uint64_t wanted;  /* the newest token asked for */
-    int syncing_fd;
-    int sync_errno;
+    uint64_t syncing;      /* the token of the sync under way */
+    uint64_t wanted;       /* the newest token asked for */
     struct log_scan *past; /* until audit_start */
 };
 
@@ -119,41 +117,32 @@ enum result audit_write(struct audit *audit, const uint8_t *lines, size_t len)
 
 /* ---- syncing ---- */
 
-/* In libuv's pool: touches nothing but the descriptor and its errno. */
-static void sync_file(uv_work_t *work)
-{
-    struct audit *audit = work->data;
-
-    audit->sync_errno = fdatasync(audit->syncing_fd) != 0 ? errno : 0;
-}
-
 static void start_sync(struct audit *audit);
 
-static void on_synced(uv_work_t *work, int status)
+static void on_synced(void *arg, int error)
 {
-    struct audit *audit = work->data;
-    bool is_good = status == 0 && audit->sync_errno == 0;
+    struct audit *audit = arg;
 
     audit->is_syncing = false;
     if (audit->retired_fd >= 0)
         (void)close(audit->retired_fd);
     audit->retired_fd = -1;
-    if (!is_good)
-        logger_printf(LEVEL_ERROR, "audit log: cannot sync: %s",
-                      strerror(audit->sync_errno));
-    txn_on_synced(audit->txns, audit->syncing, is_good ? RES_OK : RES_EIO, clock_now());
+    if (error != 0)
+        logger_printf(LEVEL_ERROR, "audit log: cannot sync: %s", strerror(error));
+    txn_on_synced(audit->txns, audit->syncing, error == 0 ? RES_OK : RES_EIO,
+                  clock_now());
     if (audit->wanted > audit->syncing && !audit->is_syncing)
         start_sync(audit);
 }
 
+/* Where the thread cannot be reached nothing is on the disk, and whoever waits is told
+ * at its deadline. */
 static void start_sync(struct audit *audit)
 {
     audit->syncing = audit->wanted;
-    audit->syncing_fd = audit->fd;
-    audit->is_syncing = true;
-    audit->work.data = audit;
-    /* Fails for a missing callback only. */
-    (void)uv_queue_work(audit->loop, &audit->work, sync_file, on_synced);
+    audit->is_syncing = syncer_sync(audit->syncer, audit->fd) == RES_OK;
+    if (!audit->is_syncing)
+        logger_printf(LEVEL_ERROR, "audit log: cannot sync: %s", strerror(errno));
 }
 
 /* One at a time: what is asked for meanwhile shares the next one. */
@@ -353,8 +342,8 @@ static const char *why_not(const struct audit *audit, int fd)
     return NULL;
 }
 
-/* What was written is on disk, and what is still to be synced with it. The pool may be
- * at it: then the descriptor stays until it is done. */
+/* What was written is on disk, and what is still to be synced with it. The thread may
+ * be at it: then the descriptor stays until it is done. */
 static void retire_file(struct audit *audit)
 {
     if (audit->is_syncing)
@@ -382,11 +371,17 @@ const char *audit_rotate(struct audit *audit)
     return NULL;
 }
 
-void audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns)
+enum result audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns)
 {
-    audit->loop = loop;
     audit->txns = txns;
     log_scan_free(&audit->past);
+    return syncer_new(loop, on_synced, audit, &audit->syncer);
+}
+
+void audit_stop(struct audit *audit)
+{
+    if (audit->syncer != NULL)
+        syncer_close(audit->syncer);
 }
 
 void audit_status(const struct audit *audit, struct json *json)
@@ -402,6 +397,7 @@ void audit_close(struct audit **audit)
 {
     if (*audit == NULL)
         return;
+    syncer_free(&(*audit)->syncer);
     if ((*audit)->fd >= 0)
         (void)close((*audit)->fd);
     if ((*audit)->retired_fd >= 0)

@@ -25,8 +25,12 @@ struct audit;
 enum result audit_open(const char *path, uint32_t max_fudge_s, struct txn_now now,
                        struct audit **out,
                        struct txn_journal *out_journal) MUST_CHECK NONNULL;
-/* The journal's past ends here: txns_new has taken what it wants. */
-void audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns) NONNULL;
+/* The journal's past ends here: txns_new has taken what it wants. RES_EIO, RES_EMEM:
+ * nothing can be synced. */
+enum result audit_start(struct audit *audit, uv_loop_t *loop,
+                        struct txns *txns) MUST_CHECK NONNULL;
+/* Closes the handle; audit_close when the loop has run out. */
+void audit_stop(struct audit *audit) NONNULL;
 /* The ports of txn.h. */
 enum result audit_write(struct audit *audit, const uint8_t *lines,
                         size_t len) MUST_CHECK NONNULL;
@@ -40,7 +44,7 @@ void audit_sync(struct audit *audit, uint64_t token) NONNULL;
 const char *audit_rotate(struct audit *audit) MUST_CHECK NONNULL;
 /* `tsigate status`: a member of an open JSON object. */
 void audit_status(const struct audit *audit, struct json *json) NONNULL;
-/* To be called when the loop has run out: no sync is under way. */
+/* To be called when the loop has run out; waits for a sync under way. */
 void audit_close(struct audit **audit) NONNULL;
 
 #endif

@@ -499,7 +499,8 @@ static enum result start_parts(struct daemon *daemon)
 {
     enum result res = upstream_set_servers(daemon->upstream, daemon_settings(daemon));
 
-    audit_start(daemon->audit, &daemon->loop, daemon->txns);
+    if (res == RES_OK)
+        res = audit_start(daemon->audit, &daemon->loop, daemon->txns);
     if (res == RES_OK)
         res = upstream_start(daemon->upstream, &daemon->loop, daemon->txns);
     if (res == RES_OK)
@@ -517,6 +518,7 @@ static void end_loop(struct daemon *daemon)
     listen_tcp_close(daemon->tcp);
     upstream_close(daemon->upstream);
     control_close(daemon->control);
+    audit_stop(daemon->audit);
     for (size_t i = 0; i < SIGNALS; i++)
         if (daemon->signals[i].data != NULL)
             uv_close((uv_handle_t *)&daemon->signals[i], NULL);

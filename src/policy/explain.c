@@ -407,7 +407,9 @@ void explain_rule(const struct change *change, struct writer *w)
     if (change->right == NULL)
         return;
     const struct place *place = &change->right->grant->place;
-    writer_printf(w, "%s:%u", place->file, place->line);
+    writer_string(w, place->file);
+    writer_u8(w, ':');
+    writer_decimal(w, place->line);
 }
 
 /* ---- a message of one change ---- */
