@@ -16,9 +16,7 @@
 
 #include "tlsa/probe.h"
 
-/* A service that restarts needs a moment; a roll-over has time, an operator less. */
-#define PROBE_PATIENCE_S 12
-#define PROBE_PAUSE_MS   300
+#define PROBE_PAUSE_MS 300
 /* systemctl(1), is-active: it is known, and not running. */
 #define SYSTEMCTL_NOT_RUNNING 3
 
@@ -195,37 +193,55 @@ static int64_t now_s(void)
     return now.tv_sec;
 }
 
-static bool probe_address(const struct probe *probe, const char *text,
-                          int64_t deadline_s, struct arena *arena,
-                          char why[static DEPLOY_WHY_OCTETS])
+/* What a consumer's probes share. */
+struct watch {
+    struct arena *arena;
+    int64_t deadline_s;
+    char *why; /* DEPLOY_WHY_OCTETS */
+};
+
+static bool see_address(const struct watch *watch, const struct probe *probe,
+                        const char *text)
 {
     const struct timespec pause = {.tv_nsec = PROBE_PAUSE_MS * 1000000L};
     struct probe_outcome outcome;
+    char address[ADDR_TEXT_OCTETS];
     for (;;) {
-        probe_run(probe, arena, &outcome);
+        probe_run(probe, watch->arena, &outcome);
         if (outcome.view == PROBE_HOLDS)
             return true;
-        if (now_s() >= deadline_s)
+        if (now_s() >= watch->deadline_s)
             break;
         (void)nanosleep(&pause, NULL);
     }
-    char address[ADDR_TEXT_OCTETS];
-    (void)say(why, "%s at %s: %s", text, addr_format_port(&probe->address, address),
-              outcome.why);
+    (void)say(watch->why, "%s at %s: %s", text,
+              addr_format_port(&probe->address, address), outcome.why);
     return false;
 }
 
-static bool probe_all(const struct deployment_probe *wanted, const struct addrinfo *all,
-                      struct probe *probe, struct arena *arena,
-                      char why[static DEPLOY_WHY_OCTETS])
+/* At every address of its host. */
+static bool see_service(const struct watch *watch,
+                        const struct deployment_probe *wanted, X509 *certificate)
 {
-    int64_t deadline_s = now_s() + PROBE_PATIENCE_S;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct probe probe = {
+        .host = wanted->host, .starttls = wanted->starttls, .expected = certificate};
+    struct addrinfo *all = NULL;
+    struct addr literal;
     bool is_seen = true;
-    for (; is_seen && all != NULL; all = all->ai_next) {
-        probe->address = addr_from_sockaddr(all->ai_addr);
-        probe->address.port = wanted->port;
-        is_seen = probe_address(probe, wanted->text, deadline_s, arena, why);
+    if (addr_parse(wanted->host, &literal) == RES_OK)
+        probe.host = first_name(certificate, watch->arena);
+    int error = getaddrinfo(wanted->host, NULL, &hints, &all);
+    if (error != 0) {
+        (void)say(watch->why, "%s: %s", wanted->text, gai_strerror(error));
+        return false;
     }
+    for (const struct addrinfo *at = all; is_seen && at != NULL; at = at->ai_next) {
+        probe.address = addr_from_sockaddr(at->ai_addr);
+        probe.address.port = wanted->port;
+        is_seen = see_address(watch, &probe, wanted->text);
+    }
+    freeaddrinfo(all);
     return is_seen;
 }
 
@@ -233,22 +249,11 @@ bool deploy_probe(const struct deployment_consumer *consumer,
                   const struct material *material, struct arena *arena,
                   char why[static DEPLOY_WHY_OCTETS])
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    X509 *certificate = material->certificate.certificates[0];
+    const struct watch watch = {
+        .arena = arena, .deadline_s = now_s() + consumer->probe_s, .why = why};
     bool is_seen = true;
-    for (size_t i = 0; is_seen && i < consumer->probe_count; i++) {
-        const struct deployment_probe *wanted = &consumer->probes[i];
-        struct addr literal;
-        struct addrinfo *all = NULL;
-        struct probe probe = {.starttls = wanted->starttls, .expected = certificate};
-        probe.host = addr_parse(wanted->host, &literal) == RES_OK
-                         ? first_name(certificate, arena)
-                         : wanted->host;
-        int error = getaddrinfo(wanted->host, NULL, &hints, &all);
-        if (error != 0)
-            return say(why, "%s: %s", wanted->text, gai_strerror(error)) == DEPLOY_TOLD;
-        is_seen = probe_all(wanted, all, &probe, arena, why);
-        freeaddrinfo(all);
-    }
+    for (size_t i = 0; is_seen && i < consumer->probe_count; i++)
+        is_seen = see_service(&watch, &consumer->probes[i],
+                              material->certificate.certificates[0]);
     return is_seen;
 }

@@ -45,8 +45,12 @@ static const struct conf_rule consumer_rules[] = {
      EACH(file, file_rules)},
     {"tell", CONF_GROUP, PLACE(consumer, tell.place), .members = tell_rules},
     {"probe", CONF_TEXTS, IN(consumer, probe_words), COUNT(consumer, probe_count)},
+    {"probe_s", CONF_NUMBER, false, 1, 3600, IN(consumer, probe_s)},
     {0},
 };
+/* A service that restarts needs a moment. */
+static const struct deployment_consumer consumer_default = {.probe_s = 30};
+
 static const struct conf_rule tlsa_rules[] = {
     {"name", CONF_NAME, true, IN(tlsa, name)},
     {"ports", CONF_TEXTS, true, IN(tlsa, ports), COUNT(tlsa, service_count)},
@@ -60,7 +64,8 @@ static const struct conf_rule certificate_rules[] = {
      EACH(tlsa, tlsa_rules)},
     {"form", CONF_TEXT, IN(certificate, form_word)},
     {"consumers", CONF_GROUPS, true, IN(certificate, consumers),
-     COUNT(certificate, consumer_count), EACH(consumer, consumer_rules)},
+     COUNT(certificate, consumer_count), EACH(consumer, consumer_rules),
+     .element = &consumer_default},
     {0},
 };
 static const struct conf_rule top_rules[] = {

@@ -87,6 +87,7 @@ struct deployment_consumer {
     struct deployment_probe *probes;
     size_t probe_count;
     struct settings_text *probe_words; /* as written */
+    uint32_t probe_s; /* for so long they may present another one, or be away */
     struct place place;
 };
 

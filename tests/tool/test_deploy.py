@@ -1,4 +1,5 @@
 """tsigate-tlsa deploy: files in every format, all or none, and services told."""
+import functools
 import json
 import os
 import pathlib
@@ -11,7 +12,7 @@ import time
 
 import pytest
 
-from test_tlsa import KINDS, TLSA, Authority, openssl, spki, tlsa
+from test_tlsa import KINDS, TLSA, Authority, openssl, tlsa
 
 NOBODY = 65534
 
@@ -93,13 +94,18 @@ def is_good(done, out=None):
     return True
 
 
+@functools.lru_cache
+def pem(folder, name):
+    """Certificate and key as openssl writes them."""
+    return (openssl("x509", "-in", folder / f"{name}.pem"),
+            openssl("pkey", "-in", folder / f"{name}.key"))
+
+
 def has(site, name):
     """The pair that is deployed is that certificate's."""
-    at = site.authority.folder
-    cert = openssl("x509", "-in", site.tls / "cert.pem", "-outform", "der")
-    assert cert == openssl("x509", "-in", at / f"{name}.pem", "-outform", "der")
-    public = openssl("pkey", "-in", site.tls / "key.pem", "-pubout", "-outform", "der")
-    assert public == spki(at / f"{name}.pem")
+    certificate, key = pem(site.authority.folder, name)
+    assert (site.tls / "cert.pem").read_bytes().startswith(certificate)
+    assert (site.tls / "key.pem").read_bytes() == key
     return True
 
 
@@ -252,7 +258,9 @@ def test_the_state_is_ours_alone(site):
 
 
 def test_one_run_at_a_time(site):
-    site.write(("postfix", PAIR, f'tell = {{ command = "sleep 5; echo >> {site.told}"; }};'))
+    go = site.folder / "go"
+    site.write(("postfix", PAIR, f'tell = {{ command = "while ! test -e {go}; do '
+                                 'sleep 0.05; done"; };'))
     with subprocess.Popen([TLSA, "deploy", "--deploy-conf", site.conf],
                           stdout=subprocess.DEVNULL) as first:
         deadline = time.monotonic() + 10
@@ -261,6 +269,7 @@ def test_one_run_at_a_time(site):
         done = site.deploy()
         assert done.returncode == 4 and "another run is under way" in done.stderr
         assert site.deploy("--dry-run").returncode == 0
+        go.touch()
         assert first.wait(20) == 0
 
 
@@ -647,12 +656,111 @@ def test_a_probe_that_sees_another_certificate_goes_back(site):
     shutil.copy(site.authority.folder / "rsa.key", stale / "key.pem")
     with Service(site) as service:
         site.write(("s", PAIR, f'tell = {{ command = "{service.script} {stale}"; }}; '
-                    f'probe = [ "127.0.0.1:{service.port}" ];'))
+                    f'probe_s = 1; probe = [ "127.0.0.1:{service.port}" ];'))
         done = site.deploy()
         assert done.returncode == 4
         assert f"127.0.0.1:{service.port} at 127.0.0.1:{service.port}: " \
                "it presents another certificate" in done.stderr
         assert site.names() == []
+
+
+# ---- cut off anywhere, failing anywhere ----------------------------------------------
+
+# What changes a folder or is waited for: the steps between which a run can end.
+STEPS = ("link", "rename", "unlink", "fsync", "fchmod")
+
+
+def injected(site, what, step, when):
+    """The run, with strace(1) at the step; whether it came that far."""
+    log = site.folder / "strace.log"
+    done = site.deploy(prefix=["strace", "-o", log, "-e", f"trace={step}", "-e",
+                               f"inject={step}:{what}:when={when}"])
+    text = log.read_text()
+    return done, "INJECTED" in text or "killed by SIGKILL" in text
+
+
+@pytest.fixture
+def renewed(site):
+    """Deployed once, and renewed since."""
+    if shutil.which("strace") is None:
+        pytest.skip("no strace")
+    more = entry("all.pem", "combined")
+    site.write(("postfix", PAIR, site.tell()), ("other", [more], site.tell()))
+    is_good(site.deploy())
+    site.renew("next", "ca")
+    return site
+
+
+def start_over(site):
+    site.renew("ecdsa", "ca")
+    is_good(site.deploy())
+    assert has(site, "ecdsa")
+    site.renew("next", "ca")
+
+
+def is_clean(site):
+    return (site.names() == ["all.pem", "cert.pem", "key.pem"] and
+            os.listdir(site.folder / "state") == ["lock"])
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_any_step_the_next_run_ends_it(renewed, step):
+    site = renewed
+    count = 0
+    for when in range(1, 60):
+        told = site.tellings()
+        _, is_hit = injected(site, "signal=KILL", step, when)
+        if not is_hit:
+            break
+        count += 1
+        is_good(site.deploy())
+        assert has(site, "next") and is_clean(site), when
+        assert site.tellings() >= told + 2, f"{when}: both were told"
+        start_over(site)
+    assert count > 2
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_failing_at_any_step_it_is_all_or_none(renewed, step):
+    site = renewed
+    count = 0
+    for when in range(1, 60):
+        told = site.tellings()
+        done, is_hit = injected(site, "error=EIO", step, when)
+        if not is_hit:
+            break
+        count += 1
+        told = site.tellings() - told
+        has(site, "next" if told else "ecdsa")
+        assert done.returncode == 0 or done.stderr, when
+        if done.returncode == 0:
+            assert told == 2 and has(site, "next"), when
+        is_good(site.deploy())
+        assert has(site, "next") and is_clean(site), when
+        start_over(site)
+    assert count > 2
+
+
+@pytest.mark.parametrize("step", ["link", "rename", "unlink", "fsync"])
+def test_killed_at_any_step_of_going_back_it_still_goes_back(renewed, step):
+    site = renewed
+    good = site.folder / "good"
+    shutil.copy(site.tls / "cert.pem", good)
+    site.write(("postfix", PAIR, site.tell(f"cmp -s {site.tls}/cert.pem {good}")),
+               ("other", [entry("all.pem", "combined")], site.tell()))
+    count = 0
+    for when in range(1, 80):
+        done, is_hit = injected(site, "signal=KILL", step, when)
+        if not is_hit:
+            assert done.returncode == 4
+            break
+        count += 1
+        done = site.deploy("--json")
+        assert done.returncode == 4, when
+        outcomes = [one["outcome"] for one in json.loads(done.stdout)[0]["consumers"]]
+        assert outcomes[0] == "went-back" and outcomes[1] in ("done", "unchanged"), when
+        assert has(site, "ecdsa") and is_clean(site), when
+    assert count > 1
 
 
 # ---- many ----------------------------------------------------------------------------

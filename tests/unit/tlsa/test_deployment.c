@@ -184,6 +184,7 @@ static void test_all_settings(void **state)
     assert_true(postfix->files[1].has_mode);
     assert_int_equal(postfix->files[1].mode, 0640);
     assert_int_equal(postfix->tell.how, DEPLOYMENT_TELL_RELOAD);
+    assert_int_equal(postfix->probe_s, 30);
     assert_int_equal(postfix->probe_count, 2);
     assert_string_equal(postfix->probes[0].host, "mx1.example.org");
     assert_string_equal(postfix->probes[0].starttls->name, "smtp");
