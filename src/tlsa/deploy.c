@@ -283,7 +283,8 @@ static enum deploy_told tell_and_look(struct run *run, const struct due *due,
 {
     enum deploy_told told = deploy_tell(&due->consumer->tell, !due->was_marked, why);
     if (told == DEPLOY_TOLD &&
-        !deploy_probe(due->consumer, run->deploy->material, &run->tool->arena, why))
+        !deploy_probe(due->consumer, run->deploy->material, run->deploy->records,
+                      &run->tool->arena, why))
         return DEPLOY_TOLD_FAILED;
     return told;
 }

@@ -41,7 +41,8 @@ struct deploy {
     struct state *state; /* open with a lock, unless dry */
     const struct deployment_certificate *certificate;
     const struct material *material; /* whose files those of certificate need not be */
-    bool is_dry;                     /* say what would be done */
+    const struct tlsa_records *records; /* published for it; NULL: none */
+    bool is_dry;                        /* say what would be done */
 };
 
 /*

@@ -196,6 +196,8 @@ static int64_t now_s(void)
 /* What a consumer's probes share. */
 struct watch {
     struct arena *arena;
+    X509 *certificate;
+    const struct tlsa_records *records;
     int64_t deadline_s;
     char *why; /* DEPLOY_WHY_OCTETS */
 };
@@ -221,16 +223,21 @@ static bool see_address(const struct watch *watch, const struct probe *probe,
 
 /* At every address of its host. */
 static bool see_service(const struct watch *watch,
-                        const struct deployment_probe *wanted, X509 *certificate)
+                        const struct deployment_probe *wanted)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct probe probe = {
-        .host = wanted->host, .starttls = wanted->starttls, .expected = certificate};
+        .host = wanted->host,
+        .starttls = wanted->starttls,
+        .expected = watch->certificate,
+        .records = watch->records->array,
+        .count = watch->records->count,
+    };
     struct addrinfo *all = NULL;
     struct addr literal;
     bool is_seen = true;
     if (addr_parse(wanted->host, &literal) == RES_OK)
-        probe.host = first_name(certificate, watch->arena);
+        probe.host = first_name(watch->certificate, watch->arena);
     int error = getaddrinfo(wanted->host, NULL, &hints, &all);
     if (error != 0) {
         (void)say(watch->why, "%s: %s", wanted->text, gai_strerror(error));
@@ -246,14 +253,19 @@ static bool see_service(const struct watch *watch,
 }
 
 bool deploy_probe(const struct deployment_consumer *consumer,
-                  const struct material *material, struct arena *arena,
-                  char why[static DEPLOY_WHY_OCTETS])
+                  const struct material *material, const struct tlsa_records *records,
+                  struct arena *arena, char why[static DEPLOY_WHY_OCTETS])
 {
+    static const struct tlsa_records none = {.count = 0};
     const struct watch watch = {
-        .arena = arena, .deadline_s = now_s() + consumer->probe_s, .why = why};
+        .arena = arena,
+        .certificate = material->certificate.certificates[0],
+        .records = records != NULL ? records : &none,
+        .deadline_s = now_s() + consumer->probe_s,
+        .why = why,
+    };
     bool is_seen = true;
     for (size_t i = 0; is_seen && i < consumer->probe_count; i++)
-        is_seen = see_service(&watch, &consumer->probes[i],
-                              material->certificate.certificates[0]);
+        is_seen = see_service(&watch, &consumer->probes[i]);
     return is_seen;
 }

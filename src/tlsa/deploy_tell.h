@@ -23,10 +23,12 @@ enum deploy_told {
  */
 enum deploy_told deploy_tell(const struct deployment_tell *tell, bool is_lenient,
                              char why[static DEPLOY_WHY_OCTETS]) MUST_CHECK NONNULL;
-/* Waits until every address of every probe presents the certificate; not for long. */
+/* Waits until every address of every probe presents the certificate, with a chain that
+ * one of the records matches (NULL: there are none); not for long. */
 bool deploy_probe(const struct deployment_consumer *consumer,
-                  const struct material *material, struct arena *arena,
-                  char why[static DEPLOY_WHY_OCTETS]) MUST_CHECK NONNULL;
+                  const struct material *material, const struct tlsa_records *records,
+                  struct arena *arena, char why[static DEPLOY_WHY_OCTETS]) MUST_CHECK
+    NONNULL_AT(1, 2, 4, 5);
 /* "reload postfix.service", for people; the arena's. NULL: no memory. */
 const char *deploy_tell_text(const struct deployment_tell *tell,
                              struct arena *arena) NONNULL;

@@ -236,13 +236,25 @@ static void look_at_chain(struct look *look)
         look->out->matches[i] = matches(look, &presented, &look->probe->records[i]);
 }
 
+static bool matches_any(const struct look *look)
+{
+    for (size_t i = 0; i < look->probe->count && i < PROBE_RECORDS; i++) {
+        if (look->out->matches[i])
+            return true;
+    }
+    return false;
+}
+
 static void judge_presented(struct look *look)
 {
     X509 *presented = SSL_get0_peer_certificate(look->ssl);
+    look_at_chain(look);
     if (presented == NULL)
         fail(look, PROBE_FAILS, "it presents no certificate");
     else if (X509_cmp(presented, look->probe->expected) != 0)
         fail(look, PROBE_FAILS, "it presents another certificate");
+    else if (look->probe->count > 0 && !matches_any(look))
+        fail(look, PROBE_FAILS, "no TLSA record matches the chain that it presents");
     else
         look->out->view = PROBE_HOLDS;
 }

@@ -20,8 +20,9 @@
 struct probe {
     struct addr address;
     const char *host;     /* whose name the TLSA stand below, and SNI; no final dot */
-    const X509 *expected; /* this one has to be presented, whatever TLSA say (host NULL:
-                             no SNI); NULL: the records decide */
+    const X509 *expected; /* this one has to be presented, and match one of the records
+                             where there are any (host NULL: no SNI); NULL: the records
+                             decide */
     const struct starttls *starttls; /* NULL: TLS at once */
     const char *ca_file;             /* for usages 0 and 1; NULL: the system's */
     const struct rdata *records;

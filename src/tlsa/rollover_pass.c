@@ -347,7 +347,8 @@ static int look_at_services(const struct pass *pass)
     for (size_t i = 0; i < certificate->consumer_count; i++) {
         char why[DEPLOY_WHY_OCTETS] = "";
         const struct deployment_consumer *consumer = &certificate->consumers[i];
-        if (!deploy_probe(consumer, &pass->material, &pass->tool->arena, why))
+        if (!deploy_probe(consumer, &pass->material, &pass->saved->goal.records,
+                          &pass->tool->arena, why))
             return tool_fail(TOOL_OUTSIDE,
                              "%s: %s: %s: the old records stay until it is seen with "
                              "the new certificate",
@@ -404,6 +405,7 @@ static int deploy(struct pass *pass)
         .state = &pass->state,
         .certificate = pass->certificate,
         .material = &pass->material,
+        .records = &pass->saved->goal.records,
         .is_dry = pass->site->is_dry,
     };
     int code = deploy_run(&deploy, &report);

@@ -131,7 +131,8 @@ class Host:
         self.write_conf()
 
     def write_conf(self, tlsa=f'tlsa = ( {{ name = "{NAME}"; ports = [ "25/tcp" ]; }} );'):
-        probe = f'probe = [ "127.0.0.1:{self.service.port}" ];' if self.service else ""
+        probe = f'probe = [ "127.0.0.1:{self.service.port}" ]; probe_s = 2;' \
+            if self.service else ""
         conf = self.folder / "deploy.conf"
         conf.write_text(f"""
 state = "{self.state}";
@@ -293,6 +294,33 @@ def test_a_service_that_does_not_hear(host):
     done = host.rollover()
     assert (done.returncode, done.stderr) == (0, "")
     assert host.tlsa() == {new, STRANGER} and host.service.presents() == new
+
+
+def test_an_issuer_that_is_not_presented(host):
+    """The right certificate, and still no client would believe it: with 2-1-1 the record
+    is of the issuer, which this service leaves out."""
+    host.in_use()
+    host.start()
+    at = host.live
+    ec = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    openssl("req", "-x509", *ec, "-subj", "/CN=ca", "-days", "9", "-keyout", "ca.key",
+            "-out", "ca.pem", cwd=at)
+    openssl("req", *ec, "-subj", f"/CN={NAME}", "-keyout", "privkey.pem", "-out", "csr", cwd=at)
+    openssl("x509", "-req", "-in", "csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+            "-CAcreateserial", "-days", "9", "-out", "leaf.pem", cwd=at)
+    (at / "fullchain.pem").write_text((at / "leaf.pem").read_text() +
+                                      (at / "ca.pem").read_text())
+    issuer = "2" + data_of((at / "ca.pem").read_bytes(), at)[1:]
+    right = (host.folder / "deploy.conf").read_text().replace('mx1";', 'mx1"; form = "2-1-1";')
+    (host.folder / "deploy.conf").write_text(right.replace('"fullchain"', '"certificate"'))
+    done = host.rollover("--wait")
+    assert done.returncode == 4
+    assert "no TLSA record matches the chain that it presents" in done.stderr
+    assert host.step() == "deploy" and issuer in host.tlsa()
+    (host.folder / "deploy.conf").write_text(right)
+    done = host.rollover()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert issuer in host.tlsa() and host.step() == "done"
 
 
 def test_a_service_that_could_not_be_told(host):
