@@ -243,10 +243,21 @@ static void break_something(void)
         restart();
 }
 
+/* What comes together ends where one comes alone, or anything else happens. */
+static void end_burst(void)
+{
+    stage.is_burst = false;
+    stage_flush(&stage);
+}
+
 static void take_step(void)
 {
     unsigned roll = any(1000);
 
+    if (roll < 760)
+        stage.is_burst = sometimes(40);
+    else
+        end_burst();
     if (roll < 700)
         ask_something();
     else if (roll < 760)
@@ -325,6 +336,7 @@ static void play(void)
         primary_add(&stage.primary, NATIVE2, "CNAME", "elsewhere.example.");
     for (step = 0; step < STEPS; step++)
         take_step();
+    end_burst();
     stage.paper.fails_at = 0;
     stage.paper.sync_fails = false;
     stage.primary.order_count = 0;

@@ -154,10 +154,21 @@ static void change_cname(void)
         primary_add(&stage.primary, ORIGINAL, "CNAME", TARGET ".");
 }
 
+/* What comes together ends where one comes alone, or anything else happens. */
+static void end_burst(void)
+{
+    stage.is_burst = false;
+    stage_flush(&stage);
+}
+
 static void take_step(void)
 {
     unsigned roll = any(1000);
 
+    if (roll < 650)
+        stage.is_burst = sometimes(40);
+    else
+        end_burst();
     if (roll < 450)
         ask_something();
     else if (roll < 600)
@@ -197,6 +208,7 @@ static void play(void)
     stage_open(&stage, sometimes(30) ? few : NULL);
     for (step = 0; step < STEPS; step++)
         take_step();
+    end_burst();
     stage.paper.write_fails = false;
     stage.paper.sync_fails = false;
     stage_close(&stage);
