@@ -101,7 +101,7 @@ static enum deploy_told run_command(const char *command,
 /* 0: there is none; what else stands there is no process of a service's. */
 static pid_t read_pid(const char *path)
 {
-    char text[32] = "";
+    char text[128] = ""; /* Postfix fills its line with blanks to 32 columns */
     char *end;
     FILE *file = fopen(path, "re");
     if (file == NULL)

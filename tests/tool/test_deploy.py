@@ -581,14 +581,15 @@ def test_a_unit_that_does_not_reload_goes_back(site):
     assert len(log.read_text().splitlines()) == 3 and site.names() == []
 
 
-def test_a_signal_to_the_process_of_a_pid_file(site):
+@pytest.mark.parametrize("width", [1, 32])  # 32: as Postfix does it
+def test_a_signal_to_the_process_of_a_pid_file(site, width):
     script = ("import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1}); "
               "print('ready', flush=True); "
               "raise SystemExit(0 if signal.sigtimedwait({signal.SIGUSR1}, 20) else 1)")
     site.write(("d", PAIR, 'tell = { signal = "USR1"; pid_file = "pid"; };'))
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as service:
         service.stdout.readline()
-        (site.folder / "pid").write_text(f"{service.pid}\n")
+        (site.folder / "pid").write_text(f"{service.pid:{width}}\n")
         is_good(site.deploy())
         assert service.wait(30) == 0
 
