@@ -60,12 +60,16 @@ def find(program, package):
     return path
 
 
+def question(qtype):
+    """A query for the zone's apex."""
+    name = b"".join(bytes([len(label)]) + label.encode() for label in ZONE.split("."))
+    return struct.pack(">6H", 4711, 0, 1, 0, 0, 0) + name + struct.pack(">BHH", 0, qtype, 1)
+
+
 def serves(port, qtype=6):
     """Whether the zone's apex has that type there, over TCP: unsigned queries over UDP get
     nothing longer than they are from tsigated."""
-    question = b"".join(bytes([len(label)]) + label.encode() for label in ZONE.split("."))
-    query = struct.pack(">6H", 4711, 0, 1, 0, 0, 0) + question + struct.pack(
-        ">BHH", 0, qtype, 1)
+    query = question(qtype)
     try:
         with socket.create_connection(("127.0.0.1", port), 0.5) as sock:
             sock.settimeout(0.5)
@@ -263,6 +267,31 @@ class Dnsdist(Program):
         self.wait(lambda: serves(self.port), 30)
 
 
+class Relay(Program):
+    """The least that can stand before a primary: see relay.c. Over UDP alone."""
+
+    def __init__(self, folder, primary, build, sync):
+        folder.mkdir(parents=True)
+        self.port = free_port()
+        super().__init__(folder, "relay",
+                         [build / "tests/bench/relay", self.port, primary.port,
+                          folder / "lines", *["sync"] * sync])
+
+    def serves(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(0.5)
+            sock.connect(("127.0.0.1", self.port))
+            try:
+                sock.send(question(6))
+                return len(sock.recv(512)) > 12
+            except OSError:
+                return False
+
+    def start(self):
+        super().start()
+        self.wait(self.serves, 30)
+
+
 class Knot(Program):
     """A primary with an equal ACL, or, as a secondary, what forwards to `primary`."""
 
@@ -322,6 +351,8 @@ class Stand:
             self.front = Tsigated(folder / "front", keys, self.primary, build, sync)
         elif name == "forward":
             self.front = Named(folder / "front", keys, primary=self.primary)
+        elif name == "relay":
+            self.front = Relay(folder / "front", self.primary, build, sync)
         elif name == "dnsdist":
             self.front = Dnsdist(folder / "front", self.primary)
         elif name == "knot-forward":
