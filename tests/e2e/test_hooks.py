@@ -1,6 +1,6 @@
 """certbot, dehydrated and lego call the hooks: once for each new certificate, with its
 folder; and a hook that fails is seen. tsigate-tlsa is a stand-in that writes down how it was
-called, so that this is about the hooks alone."""
+called, and the real one in the end of each."""
 import shutil
 import subprocess
 
@@ -36,6 +36,27 @@ class Host:
         done = clients.run([BUILD / "install-hooks", "--dir", folder, client])
         assert done.returncode == 0, done.stdout
 
+    def becomes_real(self, certificate, key):
+        """The real program from now on, with this certificate to deploy, and no TLSA."""
+        conf = self.folder / "deploy.conf"
+        conf.write_text(f"""
+state = "{self.folder}/state";
+certificates = ( {{
+    name = "{MX1}"; certificate = "{certificate}"; key = "{key}";
+    consumers = ( {{ name = "service";
+        files = ( {{ format = "certificate"; path = "{self.folder}/deployed.pem"; }} ); }} );
+}} );
+""")
+        conf.chmod(0o644)
+        (self.folder / "bin/tsigate-tlsa").write_text(
+            f'#!/bin/sh\nexec {BUILD}/tsigate-tlsa "$@" --deploy-conf {conf}\n')
+
+    def has_deployed(self, certificate):
+        """The first certificate of the file, whatever stands behind it."""
+        shown = [clients.run(["openssl", "x509", "-noout", "-fingerprint", "-in", path]).stdout
+                 for path in (certificate, self.folder / "deployed.pem")]
+        return shown[0] == shown[1] and "Fingerprint" in shown[0]
+
     def calls(self):
         """How it was called since it was last asked."""
         found = self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
@@ -68,6 +89,11 @@ def test_certbot(gateway, authority, host, tmp_path):
     done = clients.certbot_renew(tmp_path, authority, env=host.env)
     assert host.calls() == wanted
     assert "error code 4" in done.stdout and "no server" in done.stdout, done.stdout
+
+    live = tmp_path / "config/live" / MX1
+    host.becomes_real(live / "fullchain.pem", live / "privkey.pem")
+    done = clients.certbot_renew(tmp_path, authority, env=host.env)
+    assert host.has_deployed(live / "cert.pem"), done.stdout
 
 
 def test_certbot_first_issue_and_lineage(gateway, authority, host, tmp_path):
@@ -102,6 +128,11 @@ def test_dehydrated(gateway, authority, host, tmp_path):
     assert done.returncode != 0 and host.calls() == wanted
     assert "deploy_cert hook returned with non-zero exit code" in done.stdout
 
+    certs = tmp_path / "certs" / MX1
+    host.becomes_real(certs / "fullchain.pem", certs / "privkey.pem")
+    done = cron("--force")
+    assert done.returncode == 0 and host.has_deployed(certs / "cert.pem"), done.stdout
+
 
 def test_dehydrated_whose_own_hook_fails(gateway, primary, authority, host, tmp_path):
     host.install("dehydrated", tmp_path)
@@ -133,6 +164,11 @@ def test_lego(gateway, authority, host, module_lab, tmp_path):
     done = lego(*renew, "99999")
     assert host.calls() == wanted
     assert done.returncode != 0 and "exit status 4" in done.stdout, done.stdout
+
+    certificate = tmp_path / f"certificates/{MX1}.crt"
+    host.becomes_real(certificate, certificate.with_suffix(".key"))
+    done = lego(*renew, "99999")
+    assert done.returncode == 0 and host.has_deployed(certificate), done.stdout
 
 
 SCRIPTS = ["install-hooks", "certbot/deploy-hook", "dehydrated/hook", "dehydrated/conf.sh",
