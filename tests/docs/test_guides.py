@@ -8,7 +8,7 @@ A block that begins with a prompt is followed:
     what it shows    `...` stands for anything, alone in a line for any number of lines
 
 A command that fails has `$ echo $?` behind it. `<!-- file: PATH -->` before a block says
-that the block is that file. Questions are answered with y.
+that the block is that file, HOST:PATH one on a host. Questions are answered with y.
 
 The machine is a laboratory: a BIND, a gateway, and a folder for each host. Paths and
 addresses in the guides are a real site's and are exchanged on the way in and out.
@@ -27,6 +27,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "tests/e2e"))
 
 import lab as laboratory  # noqa: E402
+from dane_lab import Certificate, DaneLab, Postfix  # noqa: E402
 from wire import Key  # noqa: E402
 
 GUIDES = sorted(SOURCE.glob("doc/guide-*.md"))
@@ -55,11 +56,16 @@ class Machines:
                       self.gateway.conf.read_text(), flags=re.M)
         self.gateway.conf.write_text(conf)  # a copy of it elsewhere works as well
         self.gateway.start()
+        self._move_in(keys["mx1.duckcorp.org"])
+
+    def _move_in(self, key):
         self.site = self.gateway.conf.parent
-        self.cwd = folder / "home"
+        self.cwd = self.folder / "home"
         self.cwd.mkdir()
         self.status = 0
-        self._host("mx1", keys["mx1.duckcorp.org"])
+        self._host("mx1", key)
+        self.bin = self.folder / "bin"
+        self.bin.mkdir()
         self._programs()
 
     def _host(self, name, key):
@@ -91,13 +97,14 @@ class Machines:
                     '    in *" $wanted "*) echo zone reload up-to-date; exit ;; esac\n'
                     '    sleep 0.1; done; exit 1\n',
         }
-        self.bin = self.folder / "bin"
-        self.bin.mkdir()
-        primary = self.lab.primary
+        self._write_programs(programs, {
+            "BUILD": laboratory.BUILD, "CONF": self.gateway.conf,
+            "HOSTS": self.folder / "hosts", "PRIMARY": self.lab.primary.folder,
+            "PORT": self.lab.primary.port})
+
+    def _write_programs(self, programs, values):
         for name, script in programs.items():
-            for word, value in (("BUILD", laboratory.BUILD), ("CONF", self.gateway.conf),
-                                ("HOSTS", self.folder / "hosts"),
-                                ("PRIMARY", primary.folder), ("PORT", primary.port)):
+            for word, value in values.items():
                 script = script.replace(word, str(value))
             (self.bin / name).write_text("#!/bin/bash\n" + script)
             (self.bin / name).chmod(0o755)
@@ -136,9 +143,11 @@ class Machines:
         return text
 
     def write(self, path, text):
-        path = self.cwd / self.inward(path)
+        host, _, path = path.rpartition(":")
+        path = self.cwd / self.inward(path, host)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.inward(text))
+        path.write_text(self.inward(text, host))
+        path.chmod(0o644)
 
     def run(self, command, host):
         """The lines that it shows. Status, folder and variables are the next command's."""
@@ -165,6 +174,97 @@ class Machines:
             self.cwd = pathlib.Path(shell.read_text().split("\n")[0].removeprefix("cd "))
         self.status = done.returncode
         return self.outward(done.stdout)
+
+
+class MailMachines(Machines):
+    """The host has Postfix, in zones that are signed, and certbot an authority.
+
+    Stand-ins: systemctl, which tells this Postfix alone; the others are the real programs,
+    told where the laboratory's folders and ports are. Port 25 is exchanged for Postfix's.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.postfix = Postfix(folder / "postfix")  # or the test is skipped
+        self.port = self.postfix.port
+        self.lab = DaneLab(folder)
+        self.lab.start_all([self.port])
+        self.gateway = self.lab.gateway
+        acl = self.gateway.acl.read_text()  # who waits, waits for a TTL
+        self.gateway.acl.write_text(re.sub(r"((acme|tlsa) .*)", r"\1 ttl=0..1", acl))
+        assert self.gateway.tool("reload").returncode == 0
+        Certificate(folder, "snakeoil").install(self.postfix)
+        self.lab.add(self.postfix)
+        self.pebble = self.lab.add(
+            laboratory.Pebble(folder / "pebble", self.lab.validator))
+        self._move_in(self.gateway.key())
+
+    def _host(self, name, key):
+        super()._host(name, key)
+        etc = self.root(name) / "etc"
+        key.write(etc / "tsigate/host.key")
+        (etc / "tsigate/host.key").chmod(0o600)
+        (etc / "tsigate/host.conf").write_text(
+            f'server = "127.0.0.1:{self.gateway.port}";\nkey = "host.key";\n')
+        for path in ("letsencrypt", "systemd/system"):
+            (etc / path).mkdir(parents=True)
+        credentials = etc / "letsencrypt/rfc2136.ini"
+        credentials.touch(mode=0o600)
+        credentials.write_text(
+            f"dns_rfc2136_server = 127.0.0.1\ndns_rfc2136_port = {self.gateway.port}\n"
+            f"dns_rfc2136_name = {key.name}.\ndns_rfc2136_secret = {key.base64}\n"
+            f"dns_rfc2136_algorithm = {key.algorithm.upper()}\n")
+
+    def _programs(self):
+        super()._programs()
+        self._write_programs({
+            "systemctl": 'case $1 in reload) kill -HUP $(cat QUEUE/pid/master.pid) ;; esac\n',
+            "postconf": 'LD_LIBRARY_PATH=POSTFIX/usr/lib/postfix '
+                        'exec POSTFIX/usr/sbin/postconf -c CONFIG "$@"\n',
+            "posttls-finger":
+                'exec /usr/bin/python3 -c "import sys, pathlib\n'
+                'sys.path.insert(0, \'E2E\')\nfrom finger import finger\n'
+                'print(finger(pathlib.Path(\'CONFIG\'), pathlib.Path(\'POSTFIX\'), RESOLVER,'
+                ' \'mx1.duckcorp.org\', SMTP).stdout, end=\'\')"\n',
+            "certbot":
+                'verb=$1; shift\n'
+                '[ $verb = renew ] && set -- --no-random-sleep-on-renew "$@" ||\n'
+                '    set -- --agree-tos --register-unsafely-without-email --server ACME '
+                '--dns-rfc2136-propagation-seconds 2 "$@"\n'
+                'REQUESTS_CA_BUNDLE=CA exec /usr/bin/certbot $verb --non-interactive '
+                '--config-dir ETC/letsencrypt --work-dir VAR --logs-dir VAR "$@" 2>&1\n',
+            "tsigate-tlsa":
+                'state=ETC/tsigate/deploy.conf; verb=$1; shift\n'
+                'grep -qs "^state" $state || [ ! -e $state ] ||\n'
+                '    sed -i "1i state = \\"VAR/tsigate\\";" $state\n'
+                'case $verb in\n'
+                'check) set -- --resolver 127.0.0.1:RESOLVER --ns-port DNS "$@" ;;\n'
+                'rollover) set -- -c ETC/tsigate/host.conf --deploy-conf $state '
+                '--resolver 127.0.0.1:RESOLVER --ns-port DNS "$@" ;;\n'
+                'esac\nexec BUILD/tsigate-tlsa $verb "$@"\n',
+        }, {"QUEUE": self.postfix.queue, "POSTFIX": self.postfix.root,
+            "CONFIG": self.postfix.folder, "E2E": SOURCE / "tests/e2e",
+            "RESOLVER": self.lab.validator.port, "SMTP": self.port,
+            "ACME": self.pebble.directory, "REQUESTS_CA_BUNDLE=CA":
+            f"REQUESTS_CA_BUNDLE={self.pebble.ca}", "ETC": self.root("mx1") / "etc",
+            "VAR": self.root("mx1") / "var", "DNS": self.lab.dns_port,
+            "BUILD": laboratory.BUILD})
+        (self.root("mx1") / "var").mkdir()
+
+    def places(self):
+        return (("/usr/local/share/doc/tsigate/tsigate-rollover",
+                 f"{laboratory.BUILD}/tsigate-rollover"),
+                ("/usr/local/share/tsigate", str(laboratory.BUILD)), *super().places())
+
+    def inward(self, text, host=None):
+        text = super().inward(text, host)
+        text = text.replace("@127.0.0.1 ", f"@127.0.0.1 -p {self.lab.validator.port} ")
+        text = text.replace("install-hooks ",
+                            f"install-hooks --dir {self.root('mx1')}/etc/letsencrypt ")
+        return re.sub(r"(?<=:)25\b|\b25(?=/tcp)|(?<=_)25(?=\._tcp)", str(self.port), text)
+
+    def outward(self, text):
+        return super().outward(text).replace(str(self.port), "25")
 
 
 def goes_on(command):
@@ -230,7 +330,8 @@ def follow(machines, guide):
 def test_guide(guide, tmp_path):
     if "ansible-playbook" in guide.read_text() and not shutil.which("ansible-playbook"):
         pytest.skip("ansible-core is not here")
-    machines = Machines(tmp_path)
+    machines = (MailMachines if "posttls-finger" in guide.read_text() else
+                Machines)(tmp_path)
     try:
         follow(machines, guide)
     finally:
