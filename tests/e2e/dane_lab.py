@@ -297,6 +297,7 @@ class Dovecot(Program):
         if subprocess.run([*enter, "true"], capture_output=True, timeout=30).returncode:
             pytest.skip("no mount namespace for Dovecot")
         self.ports = {protocol: free_port() for protocol in self.PROTOCOLS}
+        self.pid_file = folder / "base" / "master.pid"
         self.tls = folder / "tls"
         self.tls.mkdir(parents=True)
         services = "".join(
@@ -363,9 +364,11 @@ class DaneLab(Lab):
                              self.key_file, "--authority-port", self.dns_port],
                  "check": ["--ns-port", self.dns_port]}
         where["rollover"] = [*where["publish"][:4], *where["check"]]
+        where["deploy"] = []
+        if command != "deploy":
+            words = ("--resolver", f"127.0.0.1:{self.validator.port}", *words)
         return [str(word) for word in (
-            BUILD / "tsigate-tlsa", command, "--resolver",
-            f"127.0.0.1:{self.validator.port}", *where[command], *words)]
+            BUILD / "tsigate-tlsa", command, *where[command], *words)]
 
     def finger(self, postfix):
         """What another Postfix says that wants DANE."""

@@ -1,5 +1,6 @@
 """tsigate-tlsa publish and check in signed zones at two name servers, and check against
 the services that people run."""
+import ssl
 import subprocess
 import time
 
@@ -7,6 +8,7 @@ import pytest
 
 from dane_lab import HOST, TTL, Certificate, Dovecot, Postfix
 from lab import SHADOW, STATIC, until
+from prober import presented
 
 PORT = 4433  # nobody listens
 
@@ -106,3 +108,46 @@ def test_posttls_finger(dane_lab, services, published, certificate, tmp_path):
     finally:
         certificate.install(postfix)
         postfix.reload()
+
+
+CONSUMER = """{{
+    name = "{name}";
+    files = ( {{ format = "fullchain"; path = "{tls}/cert.pem"; mode = "0644"; }},
+              {{ format = "key"; path = "{tls}/key.pem"; mode = "0600"; }} );
+    tell = {{ signal = "HUP"; pid_file = "{pid_file}"; }};
+    probe = [ "127.0.0.1:{port}/{protocol}" ];
+}}"""
+
+
+def test_deploy(dane_lab, services, certificate, tmp_path):
+    """Two services at once, each told and seen; what they have already is left alone."""
+    running = [one for one in dane_lab.programs if one.name in ("postfix", "dovecot")]
+    if not running:
+        pytest.skip("neither Postfix nor Dovecot runs here")
+    new = Certificate(tmp_path, "new")
+    consumers = ",".join(
+        CONSUMER.format(name=one.name, tls=one.tls, pid_file=one.pid_file, port=port,
+                        protocol=protocol)
+        for one in running for protocol, port in list(one.ports.items())[:1])
+    conf = tmp_path / "deploy.conf"
+    conf.write_text(f"""
+state = "{tmp_path}/state";
+certificates = ( {{ name = "{HOST}"; certificate = "{new.path}"; key = "{new.key}";
+                   consumers = ( {consumers} ); }} );
+""")
+    done = run(dane_lab.tlsa_tool("deploy", "--deploy-conf", conf))
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert [line.split()[1] for line in done.stdout.splitlines()] == [
+        f"{one.name}:" for one in running]
+    for one in running:
+        assert (one.tls / "cert.pem").read_bytes() == new.path.read_bytes()
+    if "smtp" in services:
+        assert presented(services["smtp"]) == new.der
+    if "imaps" in services:
+        pem = ssl.get_server_certificate(("127.0.0.1", services["imaps"]))
+        assert ssl.PEM_cert_to_DER_cert(pem) == new.der
+    written = [(one.tls / "key.pem").stat() for one in running]
+    done = run(dane_lab.tlsa_tool("deploy", "--deploy-conf", conf))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
+    assert [(one.tls / "key.pem").stat().st_ino for one in running] == [
+        old.st_ino for old in written]
