@@ -2,10 +2,12 @@
 validates, and Postfix and Dovecot with their certificates.
 
 The two name servers listen on one port, at 127.0.0.1 and at ::1 (named takes no address
-that no interface has), so that a resolver finds the way to them as it does in the world. TSIGATE_PROGRAMS names the
-folder where scripts/private-program unpacked postfix and dovecot; installed ones will do.
-Postfix wants root (its master does), Dovecot a mount namespace in which it lies where it
-was built to lie: without them, and without the program, a test is skipped and says so.
+that no interface has), so that a resolver finds the way to them as it does in the world.
+
+TSIGATE_PROGRAMS names the folder where scripts/private-program unpacked postfix and
+dovecot; installed ones will do. Postfix wants root (its master does), Dovecot a mount
+namespace in which it lies where it was built to lie: without them, and without the
+program, a test is skipped and says so.
 """
 import contextlib
 import hashlib
@@ -71,7 +73,8 @@ def make_key(folder, zone):
     """A zone's key; returns its DS, `tag algorithm type digest`."""
     name = subprocess.run(
         ["dnssec-keygen", "-q", "-K", folder, "-k", "laboratory", "-l",
-         folder / "policy.conf", zone], check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+         folder / "policy.conf", zone],
+        check=True, capture_output=True, text=True, timeout=30).stdout.strip()
     ds = subprocess.run(["dnssec-dsfromkey", "-2", f"{name}.key"], cwd=folder, check=True,
                         capture_output=True, text=True, timeout=30).stdout
     return ds.split(" DS ")[1].strip()
@@ -103,7 +106,8 @@ class SignedPrimary(Primary):
         (folder / f"{STATIC}.zone").write_text(static_zone(service_ports, shadow_ds))
         (folder / f"{SHADOW}.zone").write_text(zone_head())
         config = named_conf(folder, port, "recursion no; dnssec-validation no; "
-                            f"allow-transfer {{ any; }}; also-notify {{ {PRIMARY} port {notify_port}; }}; notify-delay 0;")
+                            f"allow-transfer {{ any; }}; notify-delay 0; "
+                            f"also-notify {{ {PRIMARY} port {notify_port}; }};")
         config += POLICY + gateway_key.text
         statements = {
             STATIC: "inline-signing yes;",

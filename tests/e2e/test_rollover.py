@@ -164,7 +164,7 @@ def copy_of(host, folder, name):
 
 @contextlib.contextmanager
 def unbroken(host, seconds):
-    """Not one mail server that wants DANE is turned away; the static zone is not touched."""
+    """Not one mail server is turned away; the static zone is not touched."""
     serial = host.lab.primary.serial(STATIC)
     with host.lab.prober(host.postfix.port) as prober:
         yield prober
