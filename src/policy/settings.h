@@ -91,8 +91,8 @@ struct settings {
     uint32_t cache_s;       /* 10; 0..3600 */
     const char *audit_file; /* NULL: none (the daemon refuses that) */
     struct place audit_place;
-    bool audit_sync;       /* true */
-    const char *control;   /* NULL: none */
+    bool audit_sync;     /* true */
+    const char *control; /* NULL: none */
     struct place control_place;
     const char *user;      /* NULL: stay who we are */
     bool weak_algorithms;  /* false */

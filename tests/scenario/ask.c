@@ -257,16 +257,24 @@ void ask_free(struct ask *ask)
 
 /* ---- replies ---- */
 
+/* One character-string (RFC 1035 3.3). */
+static void read_string(struct reader *r, char *out, size_t capacity)
+{
+    size_t len = reader_u8(r);
+    const uint8_t *octets = reader_octets(r, len);
+
+    assert_non_null(octets);
+    assert_true(len < capacity);
+    memcpy(out, octets, len);
+    out[len] = '\0';
+}
+
 static void read_reason(struct ask *ask, const struct wire_rr *rr)
 {
     struct reader r = reader_of(ask->reply + rr->rdata_at, rr->rdata_len);
-    size_t len = reader_u8(&r);
 
-    snprintf(ask->reason, sizeof(ask->reason), "%.*s", (int)len,
-             (const char *)reader_octets(&r, len));
-    len = reader_u8(&r);
-    snprintf(ask->text, sizeof(ask->text), "%.*s", (int)len,
-             (const char *)reader_octets(&r, len));
+    read_string(&r, ask->reason, sizeof(ask->reason));
+    read_string(&r, ask->text, sizeof(ask->text));
     assert_false(r.failed);
 }
 
