@@ -10,6 +10,7 @@
 
 #include "base/timestamp.h"
 #include "config.h"
+#include "net/aside.h"
 #include "net/audit.h"
 #include "net/clock.h"
 #include "net/control.h"
@@ -32,8 +33,8 @@
 #define SIGNALS 4
 
 struct reload {
-    uv_work_t work;
-    struct load load; /* the pool's while is_running */
+    struct aside aside;
+    struct load load; /* the thread's while is_running */
     bool is_running;
     uint64_t number; /* of the one that runs, or ran last */
     uint64_t wanted; /* > number: once more, files may have changed meanwhile */
@@ -126,9 +127,9 @@ static void write_log(void *arg, enum txn_level level, const char *line)
 
 /* ---- reload ---- */
 
-static void load_in_pool(uv_work_t *work)
+static void run_load(void *arg)
 {
-    load_run(&((struct daemon *)work->data)->reload.load);
+    load_run(&((struct daemon *)arg)->reload.load);
 }
 
 /* O-6: from here on no request is judged by the old snapshot. */
@@ -166,13 +167,12 @@ static void answer_reload(struct daemon *daemon, const struct load *load)
 
 static void start_reload(struct daemon *daemon);
 
-static void on_loaded(uv_work_t *work, int status)
+static void on_loaded(void *arg)
 {
-    struct daemon *daemon = work->data;
+    struct daemon *daemon = arg;
     struct reload *reload = &daemon->reload;
     struct load *load = &reload->load;
 
-    (void)status; /* nobody cancels */
     reload->is_running = false;
     if (daemon->is_draining) {
         load_fini(load);
@@ -204,9 +204,7 @@ static void start_reload(struct daemon *daemon)
     reload->is_running = true;
     reload->load = (struct load){.file = daemon->file,
                                  .generation = daemon->snapshot->generation + 1};
-    reload->work.data = daemon;
-    /* Fails for a missing callback only. */
-    (void)uv_queue_work(&daemon->loop, &reload->work, load_in_pool, on_loaded);
+    aside_run(&reload->aside, &daemon->loop, run_load, on_loaded, daemon);
 }
 
 /* One at a time. Who asks while one runs gets the next one: this one may have read the

@@ -1,7 +1,6 @@
 /*
  * From a configuration file to a snapshot, with all that is wrong on the way: at start,
- * and on a reload in libuv's pool. Floor 4. Touches nothing but its own struct and
- * files.
+ * and on a reload aside. Floor 4. Touches nothing but its own struct and files.
  */
 #ifndef TSIGATE_NET_LOAD_H
 #define TSIGATE_NET_LOAD_H

@@ -2,22 +2,18 @@
 
 #include <stdlib.h>
 
+#include "net/aside.h"
+
 struct burial {
-    uv_work_t work;
+    struct aside aside;
     struct snapshot *snapshot;
 };
 
-static void free_in_pool(uv_work_t *work)
+static void bury(void *arg)
 {
-    struct burial *burial = work->data;
+    struct burial *burial = arg;
 
     snapshot_free(&burial->snapshot);
-}
-
-static void on_freed(uv_work_t *work, int status)
-{
-    (void)status; /* cancelled by nobody */
-    free(work->data);
 }
 
 static void on_released(void *arg, struct snapshot *snapshot)
@@ -30,9 +26,7 @@ static void on_released(void *arg, struct snapshot *snapshot)
         return;
     }
     burial->snapshot = snapshot;
-    burial->work.data = burial;
-    /* Fails for a missing callback only. */
-    (void)uv_queue_work(retire->loop, &burial->work, free_in_pool, on_freed);
+    aside_run(&burial->aside, retire->loop, bury, free, burial);
 }
 
 void retire_beside_loop(struct retire *retire, struct snapshot *snapshot)

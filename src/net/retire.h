@@ -1,6 +1,6 @@
 /*
  * The end of a replaced snapshot: freeing a million keys takes the better part of a
- * second, in which the loop would answer nobody. So libuv's pool does it. Floor 4.
+ * second, in which the loop would answer nobody. So it is done aside. Floor 4.
  */
 #ifndef TSIGATE_NET_RETIRE_H
 #define TSIGATE_NET_RETIRE_H

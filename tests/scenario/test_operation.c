@@ -3,6 +3,7 @@
 
 #include "dns/build.h"
 #include "dns/type.h"
+#include "txn/txns.h"
 
 static struct stage stage;
 
@@ -304,6 +305,31 @@ static void test_reload_during_lookup(void **state)
     assert_non_null(strstr(stage_line(&stage, ask, "result"), "\"gen\":1,"));
 }
 
+/* I9: once their answers are forgotten, a reload takes along what was remembered of
+ * hosts that are no more, and of no others. */
+static void test_reload_purges(void **state)
+{
+    static const char only_mx2[] = "grant " MX2 " acme " MX2 "\n";
+
+    (void)state;
+    expect_reply(add_native(&stage, 1), RCODE_NOERROR, "");
+    expect_reply(
+        stage_ask(&stage, &(struct wish){.key = MX2, .items = {ADD(TARGET2, 5)}}),
+        RCODE_NOERROR, "");
+    assert_int_equal(stage.txns->principals.count, 2);
+    stage_reload(&stage, only_mx2, NULL);
+    stage_advance(&stage, SECOND);
+    assert_int_equal(stage.txns->principals.count, 2); /* repetitions are answered */
+    stage_advance(&stage, 700 * SECOND);
+    /* With a new entry the table forgets what is too old to come again. */
+    expect_reply(
+        stage_ask(&stage, &(struct wish){.key = MX2, .items = {ADD(TARGET2, 6)}}),
+        RCODE_NOERROR, "");
+    stage_reload(&stage, only_mx2, NULL);
+    stage_advance(&stage, SECOND);
+    assert_int_equal(stage.txns->principals.count, 1);
+}
+
 static void test_many_reloads(void **state)
 {
     (void)state;
@@ -428,6 +454,7 @@ int main(void)
         CASE(test_reload_takes_the_host_away),
         CASE(test_reload_during_lookup),
         CASE(test_many_reloads),
+        CASE(test_reload_purges),
         CASE(test_drain),
         CASE(test_keys_of_a_status),
         CASE(test_end_in_the_middle),
