@@ -170,6 +170,7 @@ static void want_segments(struct packing *packing, size_t index, size_t len)
 {
     struct msghdr *header = &packing->headers[index].msg_hdr;
 
+    memset(&packing->controls[index], 0, sizeof(packing->controls[index]));
     header->msg_control = packing->controls[index].octets;
     header->msg_controllen = sizeof(packing->controls[index].octets);
     struct cmsghdr *control = CMSG_FIRSTHDR(header);
