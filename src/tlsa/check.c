@@ -490,8 +490,6 @@ struct wish {
 
 static int set_option(struct check *check, int option)
 {
-    char *end = NULL;
-    unsigned long port;
     switch (option) {
     case 't':
         check->targets.starttls = starttls_find(optarg);
@@ -509,11 +507,7 @@ static int set_option(struct check *check, int option)
         check->is_monitor = true;
         return TOOL_DONE;
     default:
-        port = strtoul(optarg, &end, 10);
-        if (*end != '\0' || port == 0 || port > UINT16_MAX)
-            return tool_usage(check->tool, "--ns-port \"%s\": expected a port", optarg);
-        check->ns_port = (uint16_t)port;
-        return TOOL_DONE;
+        return tool_ns_port(check->tool, optarg, &check->ns_port);
     }
 }
 

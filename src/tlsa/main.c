@@ -27,7 +27,7 @@ static const struct command commands[] = {
      "tsigate-tlsa publish --cert FILE [--wait[=SECONDS]] [--ttl N]\n"
      "                            [--usage-selector-matching U-S-M] [-k KEYFILE]\n"
      "                            [--server ADDR[:PORT]] [--resolver ADDR[:PORT]]\n"
-     "                            [--authority-port N] [--json] [-c FILE] NAME "
+     "                            [--ns-port N] [--json] [-c FILE] NAME "
      "PORT/PROTO...",
      "add the TLSA records of a certificate, through the gateway"},
     {"rollover", rollover_main,

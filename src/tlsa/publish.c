@@ -30,7 +30,7 @@ struct publish {
     struct tlsa_records records;
     uint32_t wait_s; /* 0: not */
     const char *resolver;
-    uint16_t authority_port;
+    uint16_t ns_port;
 };
 
 /* ---- output ---- */
@@ -80,7 +80,7 @@ static int wait_for(struct publish *publish, struct name owner, time_t deadline)
     struct authority authority;
     struct tool *tool = publish->tool;
     int code =
-        authority_open(tool, publish->resolver, publish->authority_port, &authority);
+        authority_open(tool, publish->resolver, publish->ns_port, &authority);
     if (code == TOOL_DONE)
         code = authority_find(&authority, owner);
     if (code != TOOL_DONE)
@@ -221,12 +221,8 @@ static int take_option(struct publish *publish, int option)
                               optarg, WAIT_MAX_S);
         publish->wait_s = (uint32_t)number;
         return TOOL_DONE;
-    case 'P':
-        if (!take_number(optarg, UINT16_MAX, &number) || number == 0)
-            return tool_usage(publish->tool, "--authority-port \"%s\": no port",
-                              optarg);
-        publish->authority_port = (uint16_t)number;
-        return TOOL_DONE;
+    case 'N':
+        return tool_ns_port(publish->tool, optarg, &publish->ns_port);
     default:
         if (tlsa_form_parse(optarg, &publish->form) != RES_OK)
             return tool_usage(
@@ -263,7 +259,7 @@ int publish_main(struct tool *tool, int argc, char **argv)
         {"wait", optional_argument, NULL, 'w'},
         {"ttl", required_argument, NULL, 't'},
         {"resolver", required_argument, NULL, 'r'},
-        {"authority-port", required_argument, NULL, 'P'},
+        {"ns-port", required_argument, NULL, 'N'},
         {"usage-selector-matching", required_argument, NULL, 'u'},
         TOOL_COMMON_OPTIONS,
     };
@@ -271,7 +267,7 @@ int publish_main(struct tool *tool, int argc, char **argv)
         .tool = tool,
         .form = tlsa_own_key,
         .ttl_s = PUBLISHER_TTL_S,
-        .authority_port = HOST_DNS_PORT,
+        .ns_port = HOST_DNS_PORT,
     };
     int option;
     while ((option = tool_option(tool, argc, argv, options)) >= 0) {

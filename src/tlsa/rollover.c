@@ -260,8 +260,6 @@ static int roll_over(struct rollover *rollover, char **words)
 
 static int take_option(struct rollover *rollover, int option)
 {
-    char *end = NULL;
-    unsigned long port;
     switch (option) {
     case 'd':
         rollover->conf = optarg;
@@ -282,12 +280,7 @@ static int take_option(struct rollover *rollover, int option)
         rollover->site.resolver = optarg;
         return TOOL_DONE;
     default:
-        port = strtoul(optarg, &end, 10);
-        if (*end != '\0' || port == 0 || port > UINT16_MAX)
-            return tool_usage(rollover->tool, "--ns-port \"%s\": expected a port",
-                              optarg);
-        rollover->site.ns_port = (uint16_t)port;
-        return TOOL_DONE;
+        return tool_ns_port(rollover->tool, optarg, &rollover->site.ns_port);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OUTPUT_OCTETS (4 * 1024 * 1024)
@@ -78,6 +79,16 @@ int tool_option(struct tool *tool, int argc, char **argv, const struct option *o
             return option;
         }
     }
+}
+
+int tool_ns_port(const struct tool *tool, const char *word, uint16_t *out)
+{
+    size_t digits = strspn(word, "0123456789");
+    unsigned long port = digits <= 5 ? strtoul(word, NULL, 10) : 0;
+    if (word[digits] != '\0' || port == 0 || port > UINT16_MAX)
+        return tool_usage(tool, "--ns-port \"%s\": expected a port", word);
+    *out = (uint16_t)port;
+    return TOOL_DONE;
 }
 
 struct name tool_name(struct tool *tool, const char *word)

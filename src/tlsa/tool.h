@@ -60,6 +60,9 @@ void tool_warn(const char *format, ...) PRINTF(1, 2) NONNULL_AT(1);
 /* What stands in tool->diags, on stderr; gives code. */
 int tool_fail_diags(struct tool *tool, int code) NONNULL;
 
+/* A port of name servers, as --ns-port has it. TOOL_DONE, TOOL_USAGE as told. */
+int tool_ns_port(const struct tool *tool, const char *word,
+                 uint16_t *out) MUST_CHECK NONNULL;
 /* The name that a word spells, in the arena. octets NULL: none, as told on stderr. */
 struct name tool_name(struct tool *tool, const char *word) NONNULL;
 /* With the final dot; in the arena. */

@@ -365,7 +365,7 @@ class DaneLab(Lab):
     def tlsa_tool(self, command, *words):
         """The command line of tsigate-tlsa, which finds gateway and resolver."""
         where = {"publish": ["--server", f"127.0.0.1:{self.gateway.port}", "-k",
-                             self.key_file, "--authority-port", self.dns_port],
+                             self.key_file, "--ns-port", self.dns_port],
                  "check": ["--ns-port", self.dns_port]}
         where["rollover"] = [*where["publish"][:4], *where["check"]]
         where["deploy"] = []

@@ -129,7 +129,7 @@ def test_wait(new_lab, certificate, tmp_path):
     primary = lab.start_primary()
     gateway = lab.start_gateway()
     resolver = lab.add(Resolver(lab.folder / "resolver", primary))
-    words = ["--wait=5", "--resolver", f"127.0.0.1:{resolver.port}", "--authority-port"]
+    words = ["--wait=5", "--resolver", f"127.0.0.1:{resolver.port}", "--ns-port"]
     done = publish(gateway, gateway.key(), certificate, *words, primary.port,
                    NAME, "25/tcp", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
