@@ -1,26 +1,21 @@
 #include "tlsa/deploy_tell.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <openssl/x509v3.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "tlsa/child.h"
 #include "tlsa/probe.h"
 
 #define PROBE_PAUSE_MS 300
 /* systemctl(1), is-active: it is known, and not running. */
 #define SYSTEMCTL_NOT_RUNNING 3
-
-extern char **environ;
 
 PRINTF(2, 3)
 static enum deploy_told say(char why[static DEPLOY_WHY_OCTETS], const char *format, ...)
@@ -34,39 +29,15 @@ static enum deploy_told say(char why[static DEPLOY_WHY_OCTETS], const char *form
 
 /* ---- programs ---- */
 
-/* posix_spawn takes words that can be changed, and changes none. Gives the exit status;
- * 128 and the signal's number; -1: errno tells. */
-static int run(const char *const argv[])
-{
-    posix_spawn_file_actions_t actions;
-    pid_t pid;
-    int status;
-    fflush(stdout);
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return -1;
-    int error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (error == 0)
-        error = posix_spawn_file_actions_adddup2(&actions, 2, 1);
-    if (error == 0)
-        error =
-            posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    errno = error;
-    if (error != 0)
-        return -1;
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR)
-            return -1;
-    }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 static enum deploy_told run_and_judge(const char *const argv[], const char *text,
+                                      uint32_t timeout_s,
                                       char why[static DEPLOY_WHY_OCTETS])
 {
-    int status = run(argv);
+    int status = child_run(argv, timeout_s);
     if (status == 0)
         return DEPLOY_TOLD;
+    if (status < 0 && errno == ETIMEDOUT)
+        return say(why, "\"%s\" did not end in %u s", text, timeout_s);
     if (status < 0)
         return say(why, "%s: %s", argv[0], strerror(errno));
     if (status > 128)
@@ -74,26 +45,27 @@ static enum deploy_told run_and_judge(const char *const argv[], const char *text
     return say(why, "\"%s\" failed with exit status %d", text, status);
 }
 
-static enum deploy_told call_systemctl(const char *verb, const char *unit,
+static enum deploy_told call_systemctl(const struct deployment_tell *tell,
+                                       const char *verb, const char *unit,
                                        bool is_lenient,
                                        char why[static DEPLOY_WHY_OCTETS])
 {
     const char *const asks[] = {"systemctl", "is-active", "--quiet", "--", unit, NULL};
     const char *const tells[] = {"systemctl", verb, "--", unit, NULL};
     char text[256];
-    if (is_lenient && run(asks) == SYSTEMCTL_NOT_RUNNING) {
+    if (is_lenient && child_run(asks, tell->timeout_s) == SYSTEMCTL_NOT_RUNNING) {
         (void)say(why, "%s is not running", unit);
         return DEPLOY_TOLD_NOBODY;
     }
     snprintf(text, sizeof text, "systemctl %s %s", verb, unit);
-    return run_and_judge(tells, text, why);
+    return run_and_judge(tells, text, tell->timeout_s, why);
 }
 
-static enum deploy_told run_command(const char *command,
+static enum deploy_told run_command(const struct deployment_tell *tell,
                                     char why[static DEPLOY_WHY_OCTETS])
 {
-    const char *const argv[] = {"/bin/sh", "-c", command, NULL};
-    return run_and_judge(argv, command, why);
+    const char *const argv[] = {"/bin/sh", "-c", tell->command, NULL};
+    return run_and_judge(argv, tell->command, tell->timeout_s, why);
 }
 
 /* ---- signals ---- */
@@ -136,13 +108,13 @@ enum deploy_told deploy_tell(const struct deployment_tell *tell, bool is_lenient
     case DEPLOYMENT_TELL_NOBODY:
         return DEPLOY_TOLD;
     case DEPLOYMENT_TELL_RELOAD:
-        return call_systemctl("reload", tell->reload, is_lenient, why);
+        return call_systemctl(tell, "reload", tell->reload, is_lenient, why);
     case DEPLOYMENT_TELL_RESTART:
-        return call_systemctl("restart", tell->restart, is_lenient, why);
+        return call_systemctl(tell, "restart", tell->restart, is_lenient, why);
     case DEPLOYMENT_TELL_SIGNAL:
         return send_signal(tell, is_lenient, why);
     case DEPLOYMENT_TELL_COMMAND:
-        return run_command(tell->command, why);
+        return run_command(tell, why);
     }
     return say(why, "an unknown way to tell");
 }

@@ -18,8 +18,8 @@ enum deploy_told {
 };
 
 /*
- * is_lenient: who is not running need not be told. Programs get our standard error as
- * their output, and no input.
+ * is_lenient: who is not running need not be told. A program that does not end in time
+ * is ended, and has failed.
  */
 enum deploy_told deploy_tell(const struct deployment_tell *tell, bool is_lenient,
                              char why[static DEPLOY_WHY_OCTETS]) MUST_CHECK NONNULL;

@@ -37,6 +37,7 @@ static const struct conf_rule tell_rules[] = {
     {"signal", CONF_TEXT, IN(consumer, tell.signal_word)},
     {"pid_file", CONF_PATH, IN(consumer, tell.pid_file)},
     {"command", CONF_TEXT, IN(consumer, tell.command)},
+    {"timeout_s", CONF_NUMBER, false, 1, 3600, IN(consumer, tell.timeout_s)},
     {0},
 };
 static const struct conf_rule consumer_rules[] = {
@@ -48,8 +49,12 @@ static const struct conf_rule consumer_rules[] = {
     {"probe_s", CONF_NUMBER, false, 1, 3600, IN(consumer, probe_s)},
     {0},
 };
-/* A service that restarts needs a moment. */
-static const struct deployment_consumer consumer_default = {.probe_s = 30};
+/* A service that restarts needs a moment. systemd gives a unit 90 s, and says better what
+ * it is that takes them. */
+static const struct deployment_consumer consumer_default = {
+    .probe_s = 30,
+    .tell.timeout_s = 120,
+};
 
 static const struct conf_rule tlsa_rules[] = {
     {"name", CONF_NAME, true, IN(tlsa, name)},

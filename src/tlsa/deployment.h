@@ -68,6 +68,7 @@ struct deployment_tell {
     int signal;
     const char *pid_file;
     const char *command; /* for /bin/sh */
+    uint32_t timeout_s;  /* a program that is not done by then has failed */
     struct place place;
 };
 

@@ -620,6 +620,45 @@ def test_a_commands_output_does_not_mix_with_ours(site):
     assert json.loads(done.stdout)[0]["deployed"] is True
 
 
+def test_who_does_not_answer_fails_and_holds_up_nobody(site):
+    """A command that hangs is ended with all that it started; the files go back, and the
+    next run is not kept out."""
+    started = site.folder / "started"
+    site.write(("d", PAIR, site.tell()), ("e", [entry("e.pem")], site.tell()))
+    is_good(site.deploy())
+    site.renew("next", "ca")
+    hangs = f'tell = {{ command = "(sleep 30; touch {started}) & wait"; timeout_s = 1; }};'
+    site.write(("d", PAIR, hangs), ("e", [entry("e.pem")], site.tell()))
+    began = time.monotonic()
+    done = site.deploy("--json")
+    assert time.monotonic() - began < 20
+    assert done.returncode == 4 and 'wait" did not end in 1 s' in done.stderr
+    assert [one["outcome"] for one in json.loads(done.stdout)[0]["consumers"]] == [
+        "stuck", "done"]
+    assert has(site, "ecdsa")
+    site.write(("d", PAIR, site.tell()), ("e", [entry("e.pem")], site.tell()))
+    is_good(site.deploy())
+    assert has(site, "next") and not started.exists()
+
+
+@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_stopped_stops_what_it_runs(site, ends):
+    """It may hang: the lock is free at once, and the next run tells again."""
+    late = site.folder / "late"
+    site.write(("d", PAIR, f'tell = {{ command = "touch {site.told}; sleep 2; touch {late}"; }};'))
+    process = subprocess.Popen([TLSA, "deploy", "--deploy-conf", site.conf])
+    until = time.monotonic() + 30
+    while not site.told.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(ends)
+    assert process.wait(10) == -ends
+    time.sleep(2.2)
+    assert not late.exists()
+    site.write(("d", PAIR, site.tell()))
+    is_good(site.deploy())
+    assert has(site, "ecdsa") and site.tellings() == 1
+
+
 # ---- probes --------------------------------------------------------------------------
 
 class Service:

@@ -83,6 +83,8 @@ static const struct deployment_case cases[] = {
     {"a unit that is an option", "\"postfix.service\"", "\"--force\"", "11: '--force'"},
     {"a unit that is a command", "\"postfix.service\"", "\"a;b\"", "11: 'a;b'"},
     {"an instance of a unit", "\"postfix.service\"", "\"postfix@-.service\"", NULL},
+    {"no time to tell", "reload =", "timeout_s = 0; reload =", "11: 1 to 3600"},
+    {"time for nobody", "reload = \"postfix.service\"", "timeout_s = 9", "11: one of"},
     {"a probe without a port", ":25/smtp", "", "12: expected HOST:PORT"},
     {"a probe of nothing known", "/smtp", "/smpt", "12: smtp"},
     {"a probe of port 0", ":25/smtp", ":0", "12: expected"},
@@ -184,6 +186,7 @@ static void test_all_settings(void **state)
     assert_true(postfix->files[1].has_mode);
     assert_int_equal(postfix->files[1].mode, 0640);
     assert_int_equal(postfix->tell.how, DEPLOYMENT_TELL_RELOAD);
+    assert_int_equal(postfix->tell.timeout_s, 120);
     assert_int_equal(postfix->probe_s, 30);
     assert_int_equal(postfix->probe_count, 2);
     assert_string_equal(postfix->probes[0].host, "mx1.example.org");
