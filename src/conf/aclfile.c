@@ -142,6 +142,7 @@ static enum result parse_key(struct acl_parser *parser, const struct acl_line *l
     if (key->name.octets == NULL)
         return RES_EMEM;
     if (parser->block == ACL_BLOCK_HOST) {
+        key->host = &parser->host->host;
         *parser->host->keys_end = key;
         parser->host->keys_end = &key->next;
     }

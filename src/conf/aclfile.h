@@ -139,9 +139,10 @@ struct acl_profile {
 
 struct acl_key_line {
     struct name name;
-    int64_t not_before_s; /* INT64_MIN: always was */
-    int64_t not_after_s;  /* INT64_MAX: for ever; valid while not_before <= now <
-                             not_after */
+    const struct acl_host *host; /* NULL: its block has an error */
+    int64_t not_before_s;        /* INT64_MIN: always was */
+    int64_t not_after_s;         /* INT64_MAX: for ever; valid while not_before <= now <
+                                    not_after */
     struct place place;
     struct acl_key_line *next;
 };

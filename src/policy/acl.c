@@ -13,15 +13,53 @@ const struct acl_host *acl_host_named(const struct acl *acl, struct name name)
     return map_get(&acl->source->host_by_name, name.octets, name.len);
 }
 
-const struct acl_credential *acl_credential_of(const struct acl *acl,
-                                               struct name key_name)
+struct acl_credential acl_credential_of(const struct acl *acl, struct name key_name)
 {
-    return map_get(&acl->credentials, key_name.octets, key_name.len);
+    const struct acl_key_line *line =
+        map_get(&acl->key_lines, key_name.octets, key_name.len);
+    const struct acl_host *own = acl_host_named(acl, key_name);
+
+    if (line != NULL)
+        return (struct acl_credential){line->host, line};
+    return (struct acl_credential){own != NULL && own->keys == NULL ? own : NULL, NULL};
 }
 
-bool acl_credential_is_valid(const struct acl_credential *credential, int64_t now_s)
+struct acl_credential acl_credential_first(const struct acl_host *host)
 {
-    return credential->not_before_s <= now_s && now_s < credential->not_after_s;
+    return (struct acl_credential){host, host->keys};
+}
+
+bool acl_credential_next(struct acl_credential *credential)
+{
+    if (credential->line != NULL)
+        credential->line = credential->line->next;
+    return credential->line != NULL;
+}
+
+struct name acl_credential_name(struct acl_credential credential)
+{
+    return credential.line != NULL ? credential.line->name : credential.host->name;
+}
+
+int64_t acl_credential_not_before_s(struct acl_credential credential)
+{
+    return credential.line != NULL ? credential.line->not_before_s : INT64_MIN;
+}
+
+int64_t acl_credential_not_after_s(struct acl_credential credential)
+{
+    return credential.line != NULL ? credential.line->not_after_s : INT64_MAX;
+}
+
+bool acl_credential_is_valid(struct acl_credential credential, int64_t now_s)
+{
+    return acl_credential_not_before_s(credential) <= now_s &&
+           now_s < acl_credential_not_after_s(credential);
+}
+
+struct place acl_credential_place(struct acl_credential credential)
+{
+    return credential.line != NULL ? credential.line->place : credential.host->place;
 }
 
 bool acl_source_is_allowed(const struct acl_host *host, const struct addr *from)
@@ -40,7 +78,7 @@ void acl_fini(struct acl *acl)
 {
     map_fini(&acl->exact);
     map_fini(&acl->patterns);
-    map_fini(&acl->credentials);
+    map_fini(&acl->key_lines);
 }
 
 /* ---- names and patterns ---- */

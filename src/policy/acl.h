@@ -31,23 +31,21 @@ struct acl_right {
     struct acl_right *next; /* of the same key, in file order */
 };
 
-/* Which host a key speaks for, and when. */
+/* A key's claim to speak for a host. A host without a `key` line has the key of its own
+ * name, for ever. */
 struct acl_credential {
-    struct name key_name;
-    const struct acl_host *host;
-    int64_t not_before_s;
-    int64_t not_after_s;
-    struct place place;
+    const struct acl_host *host;     /* NULL: no host claims the key */
+    const struct acl_key_line *line; /* NULL: the key of the host's own name */
 };
 
 struct acl {
     struct arena *arena;             /* the snapshot's */
     const struct acl_source *source; /* the snapshot's */
     const struct zones *zones;       /* the snapshot's */
-    struct map exact;       /* struct acl_right chains; key: host index, then owner */
-    struct map patterns;    /* the same; key: host index, then what stands right of the
-                               last star */
-    struct map credentials; /* struct acl_credential by key name */
+    struct map exact;     /* struct acl_right chains; key: host index, then owner */
+    struct map patterns;  /* the same; key: host index, then what stands right of the
+                             last star */
+    struct map key_lines; /* struct acl_key_line by key name */
     struct acl_right **rights; /* all, in file order */
     size_t right_count;
 };
@@ -66,12 +64,19 @@ void acl_fini(struct acl *acl) NONNULL;
 
 /* NULL: no host of that name. */
 const struct acl_host *acl_host_named(const struct acl *acl, struct name name) NONNULL;
-/* NULL: no host claims that key. */
-const struct acl_credential *acl_credential_of(const struct acl *acl,
-                                               struct name key_name) NONNULL;
-/* Whether the credential is valid: not_before <= now < not_after. */
-bool acl_credential_is_valid(const struct acl_credential *credential,
-                             int64_t now_s) NONNULL;
+struct acl_credential acl_credential_of(const struct acl *acl,
+                                        struct name key_name) NONNULL;
+/* The host's credentials in file order: the first, then the next one in its place.
+ * False: there is none. */
+struct acl_credential acl_credential_first(const struct acl_host *host) NONNULL;
+bool acl_credential_next(struct acl_credential *credential) NONNULL;
+/* What a claim says: the key's name, when it is valid (INT64_MIN: always was,
+ * INT64_MAX: for ever; not_before <= now < not_after), and where. */
+struct name acl_credential_name(struct acl_credential credential);
+int64_t acl_credential_not_before_s(struct acl_credential credential);
+int64_t acl_credential_not_after_s(struct acl_credential credential);
+bool acl_credential_is_valid(struct acl_credential credential, int64_t now_s);
+struct place acl_credential_place(struct acl_credential credential);
 /* `from`: whether the host may come from there. */
 bool acl_source_is_allowed(const struct acl_host *host,
                            const struct addr *from) NONNULL;

@@ -49,60 +49,50 @@ struct expansion {
 
 /* ---- credentials ---- */
 
-static void tell_credential_twice(struct compiler *c,
-                                  const struct acl_credential *credential)
+/* What claims the key before the credential does; host NULL: nothing. */
+static struct acl_credential find_earlier_claim(const struct compiler *c,
+                                                struct acl_credential credential)
+{
+    struct acl_credential other =
+        acl_credential_of(c->acl, acl_credential_name(credential));
+
+    /* Key lines come into the map in file order; a host's own name is there at once. */
+    if (other.line == NULL && other.host != NULL &&
+        other.host->index >= credential.host->index)
+        other.host = NULL;
+    return other;
+}
+
+static enum result add_credential(struct compiler *c, struct acl_credential credential)
 {
     char key[NAME_TEXT_OCTETS];
     char host[NAME_TEXT_OCTETS];
-    const struct acl_credential *other =
-        acl_credential_of(c->acl, credential->key_name);
+    const struct acl_key_line *line = credential.line;
+    struct acl_credential other = find_earlier_claim(c, credential);
 
-    name_to_text(credential->key_name, key);
-    if (other->host == credential->host)
-        diags_error(c->diags, credential->place, "key-twice",
+    if (other.host == NULL)
+        return line == NULL ? RES_OK
+                            : map_put(&c->acl->key_lines, line->name.octets,
+                                      line->name.len, (void *)line);
+    name_to_text(acl_credential_name(credential), key);
+    if (other.host == credential.host)
+        diags_error(c->diags, acl_credential_place(credential), "key-twice",
                     "key %s is listed twice for this host", key);
     else
-        diags_error(c->diags, credential->place, "key-two-hosts",
+        diags_error(c->diags, acl_credential_place(credential), "key-two-hosts",
                     "key %s belongs to host %s already: it can speak for one", key,
-                    name_to_text(other->host->name, host));
-}
-
-static enum result add_credential(struct compiler *c,
-                                  const struct acl_credential *values)
-{
-    struct acl_credential *credential =
-        arena_copy(c->acl->arena, values, sizeof(*values));
-
-    if (credential == NULL)
-        return RES_EMEM;
-    enum result res = map_put(&c->acl->credentials, credential->key_name.octets,
-                              credential->key_name.len, credential);
-    if (res != RES_EEXISTS)
-        return res;
-    tell_credential_twice(c, credential);
+                    name_to_text(other.host->name, host));
     return RES_OK;
 }
 
-static enum result add_keys(struct compiler *c, const struct acl_host *host)
+static enum result add_credentials(struct compiler *c, const struct acl_host *host)
 {
-    enum result res = RES_OK;
+    struct acl_credential credential = acl_credential_first(host);
+    enum result res;
 
-    /* A host without a `key` line has the key of its own name. */
-    if (host->keys == NULL)
-        return add_credential(c, &(struct acl_credential){.key_name = host->name,
-                                                          .host = host,
-                                                          .not_before_s = INT64_MIN,
-                                                          .not_after_s = INT64_MAX,
-                                                          .place = host->place});
-    for (const struct acl_key_line *line = host->keys; line != NULL && res == RES_OK;
-         line = line->next) {
-        res = add_credential(
-            c, &(struct acl_credential){.key_name = line->name,
-                                        .host = host,
-                                        .not_before_s = line->not_before_s,
-                                        .not_after_s = line->not_after_s,
-                                        .place = line->place});
-    }
+    do
+        res = add_credential(c, credential);
+    while (res == RES_OK && acl_credential_next(&credential));
     return res;
 }
 
@@ -500,11 +490,9 @@ static enum result compile(struct compiler *c, size_t room)
     enum result res = note_above_zones(c);
 
     if (res == RES_OK)
-        res = map_reserve(&c->acl->credentials, source->host_count);
-    if (res == RES_OK)
         res = map_reserve(&c->acl->exact, room);
     for (size_t i = 0; i < source->host_count && res == RES_OK; i++)
-        res = add_keys(c, source->hosts[i]);
+        res = add_credentials(c, source->hosts[i]);
     if (res == RES_OK)
         res = expand_grants(c);
     if (res != RES_OK)

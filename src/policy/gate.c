@@ -39,7 +39,8 @@ static enum reason find_key(const struct snapshot *snapshot, const struct tsig *
     struct name algorithm = hmac_algorithm_name(hmac_algorithm_of(key->hmac));
     if (!name_equal(name_of(&tsig->algorithm), algorithm))
         return REASON_KEY_ALGORITHM;
-    if (key->credential != NULL && !acl_credential_is_valid(key->credential, now_s))
+    if (key->credential.host != NULL &&
+        !acl_credential_is_valid(key->credential, now_s))
         return REASON_KEY_EXPIRED;
     *out_key = key;
     return REASON_PERMITTED;

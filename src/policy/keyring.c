@@ -46,11 +46,6 @@ static bool is_gateway(const struct joining *j, struct name name)
     return j->parts->gateway.octets != NULL && name_equal(name, j->parts->gateway);
 }
 
-static const struct acl_host *host_of(const struct key *key)
-{
-    return key->credential != NULL ? key->credential->host : NULL;
-}
-
 static void tell_same_secret(struct joining *j, const struct key *key,
                              const struct key *other)
 {
@@ -59,7 +54,7 @@ static void tell_same_secret(struct joining *j, const struct key *key,
 
     name_to_text(key->name, text);
     name_to_text(other->name, other_text);
-    if (host_of(key) != host_of(other))
+    if (key->credential.host != other->credential.host)
         diags_error(j->diags, key->place, "secret-two-hosts",
                     "key %s has the secret of key %s (%s:%u), which is another's: "
                     "who knows one can sign as both",
@@ -78,7 +73,7 @@ static enum result check_secret(struct joining *j, const struct key *key,
 {
     struct print *print = &j->prints[j->print_count];
 
-    if (key->credential == NULL && !is_gateway(j, key->name))
+    if (key->credential.host == NULL && !is_gateway(j, key->name))
         return RES_OK;
     enum result res = make_print(j, secret, print);
     if (res != RES_OK)
@@ -110,7 +105,7 @@ static void warn_if_hostless(struct joining *j, const struct key *key)
 {
     char text[NAME_TEXT_OCTETS];
 
-    if (key->credential == NULL && !j->acl->source->has_lost_keys)
+    if (key->credential.host == NULL && !j->acl->source->has_lost_keys)
         diags_warn(
             j->diags, key->place, "key-without-host",
             "no host of the ACL has key %s: whoever signs with it may do nothing",
@@ -176,21 +171,22 @@ static void check_gateway(struct joining *j)
     if (j->parts->gateway.octets == NULL)
         return;
     name_to_text(j->parts->gateway, text);
-    const struct acl_credential *claim = acl_credential_of(j->acl, j->parts->gateway);
-    if (claim != NULL)
-        diags_error(j->diags, claim->place, "gateway-key-claimed",
+    struct acl_credential claim = acl_credential_of(j->acl, j->parts->gateway);
+    if (claim.host != NULL)
+        diags_error(j->diags, acl_credential_place(claim), "gateway-key-claimed",
                     "%s is the gateway's own key and no host's", text);
     if (j->ring->gateway.hmac == NULL && !j->parts->has_lost_keys)
         diags_error(j->diags, j->parts->gateway_at, "gateway-key-missing",
                     "no key file holds the gateway's key %s", text);
 }
 
-static void warn_if_fileless(struct joining *j, struct name name, struct place place)
+static void warn_if_fileless(struct joining *j, struct acl_credential credential)
 {
     char text[NAME_TEXT_OCTETS];
+    struct name name = acl_credential_name(credential);
 
     if (!is_gateway(j, name) && keyring_find(j->ring, name) == NULL)
-        diags_warn(j->diags, place, "key-without-file",
+        diags_warn(j->diags, acl_credential_place(credential), "key-without-file",
                    "no key file holds %s: nobody can sign with it",
                    name_to_text(name, text));
 }
@@ -201,12 +197,10 @@ static void check_files(struct joining *j)
     const struct acl_source *source = j->acl->source;
 
     for (size_t i = 0; i < source->host_count; i++) {
-        const struct acl_host *host = source->hosts[i];
-        if (host->keys == NULL)
-            warn_if_fileless(j, host->name, host->place);
-        for (const struct acl_key_line *line = host->keys; line != NULL;
-             line = line->next)
-            warn_if_fileless(j, line->name, line->place);
+        struct acl_credential credential = acl_credential_first(source->hosts[i]);
+        do
+            warn_if_fileless(j, credential);
+        while (acl_credential_next(&credential));
     }
 }
 

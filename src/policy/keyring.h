@@ -19,8 +19,7 @@ struct key {
     struct name name;
     struct hmac
         *hmac; /* the ring's; with the algorithm, which is part of the key (T-5) */
-    const struct acl_credential
-        *credential; /* NULL: no host has it (key-without-host) */
+    struct acl_credential credential; /* without a host: key-without-host */
     struct place place;
 };
 

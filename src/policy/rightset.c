@@ -455,73 +455,87 @@ static enum result compare_hosts(struct comparing *c)
 /* ---- keys ---- */
 
 /* The key's claim, if its host may do anything at all. */
-static const struct acl_credential *claim_of(struct rightset_asked *asked,
-                                             const struct listed *listed,
-                                             struct name key_name)
+static struct acl_credential claim_of(struct rightset_asked *asked,
+                                      const struct listed *listed, struct name key_name)
 {
-    const struct acl_credential *key = acl_credential_of(asked->acl, key_name);
+    struct acl_credential key = acl_credential_of(asked->acl, key_name);
     const struct acl_right *const *rights;
 
-    asked->host = key != NULL ? key->host : NULL;
-    return rights_of(asked, listed, &rights) > 0 ? key : NULL;
+    asked->host = key.host;
+    return rights_of(asked, listed, &rights) > 0 ? key : (struct acl_credential){0};
+}
+
+static struct rightset_side side_of(struct acl_credential key)
+{
+    if (key.host == NULL)
+        return (struct rightset_side){0};
+    return (struct rightset_side){
+        .place = acl_credential_place(key), .host = key.host, .key = key};
 }
 
 static enum result tell_key(struct comparing *c, enum rightset_sign sign,
-                            const struct acl_credential *old,
-                            const struct acl_credential *new)
+                            struct acl_credential old, struct acl_credential new)
 {
-    const struct acl_credential *either = new != NULL ? new : old;
-    struct rightset_change change = {
-        .subject = RIGHTSET_KEY,
-        .sign = sign,
-        .host = either->host->name,
-        .owner = either->key_name,
-    };
+    struct acl_credential either = new.host != NULL ? new : old;
 
-    if (old != NULL)
-        change.old =
-            (struct rightset_side){.place = old->place, .host = old->host, .key = old};
-    if (new != NULL)
-        change.new =
-            (struct rightset_side){.place = new->place, .host = new->host, .key = new};
-    return tell(c, &change);
+    return tell(c, &(struct rightset_change){
+                       .subject = RIGHTSET_KEY,
+                       .sign = sign,
+                       .host = either.host->name,
+                       .owner = acl_credential_name(either),
+                       .old = side_of(old),
+                       .new = side_of(new),
+                   });
+}
+
+static bool is_as_long(struct acl_credential a, struct acl_credential b)
+{
+    return acl_credential_not_before_s(a) == acl_credential_not_before_s(b) &&
+           acl_credential_not_after_s(a) == acl_credential_not_after_s(b);
 }
 
 static enum result compare_key(struct comparing *c, struct name key_name)
 {
-    const struct acl_credential *old = claim_of(&c->asking.old, &c->old, key_name);
-    const struct acl_credential *new = claim_of(&c->asking.new, &c->new, key_name);
-    bool is_same_host =
-        old != NULL && new != NULL &&name_equal(old->host->name, new->host->name);
+    static const struct acl_credential none = {0};
+    struct acl_credential old = claim_of(&c->asking.old, &c->old, key_name);
+    struct acl_credential new = claim_of(&c->asking.new, &c->new, key_name);
     enum result res = RES_OK;
 
-    if (is_same_host && old->not_before_s == new->not_before_s &&
-        old->not_after_s == new->not_after_s)
-        return RES_OK;
-    if (is_same_host)
-        return tell_key(c, RIGHTSET_CHANGED, old, new);
-    if (old != NULL)
-        res = tell_key(c, RIGHTSET_LOST, old, NULL);
-    if (new != NULL && res == RES_OK)
-        res = tell_key(c, RIGHTSET_GAINED, NULL, new);
+    if (old.host != NULL && new.host != NULL &&
+        name_equal(old.host->name, new.host->name))
+        return is_as_long(old, new) ? RES_OK : tell_key(c, RIGHTSET_CHANGED, old, new);
+    if (old.host != NULL)
+        res = tell_key(c, RIGHTSET_LOST, old, none);
+    if (new.host != NULL && res == RES_OK)
+        res = tell_key(c, RIGHTSET_GAINED, none, new);
     return res;
+}
+
+/* The keys of one of the two that the other one does not have, or all. */
+static enum result compare_keys_of(struct comparing *c, const struct acl *acl,
+                                   const struct acl *but)
+{
+    enum result res = RES_OK;
+
+    for (size_t i = 0; i < acl->source->host_count; i++) {
+        struct acl_credential key = acl_credential_first(acl->source->hosts[i]);
+        do {
+            struct name name = acl_credential_name(key);
+            if (but == NULL || acl_credential_of(but, name).host == NULL)
+                res = compare_key(c, name);
+        } while (res == RES_OK && acl_credential_next(&key));
+        if (res != RES_OK)
+            return res;
+    }
+    return RES_OK;
 }
 
 static enum result compare_keys(struct comparing *c)
 {
-    const struct acl_credential *key;
-    enum result res = RES_OK;
-    size_t cursor = 0;
+    enum result res = compare_keys_of(c, c->asking.old.acl, NULL);
 
-    while (res == RES_OK &&
-           (key = map_next(&c->asking.old.acl->credentials, &cursor)) != NULL)
-        res = compare_key(c, key->key_name);
-    cursor = 0;
-    while (res == RES_OK &&
-           (key = map_next(&c->asking.new.acl->credentials, &cursor)) != NULL) {
-        if (acl_credential_of(c->asking.old.acl, key->key_name) == NULL)
-            res = compare_key(c, key->key_name);
-    }
+    if (res == RES_OK)
+        res = compare_keys_of(c, c->asking.new.acl, c->asking.old.acl);
     return res;
 }
 

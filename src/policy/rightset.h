@@ -47,10 +47,10 @@ struct rightset_adds {
 /* What one of the two ACLs says; place.file NULL: nothing. */
 struct rightset_side {
     struct place place;
-    const struct acl_host *host;      /* of a right or key; for `from` */
-    struct rightset_adds adds;        /* of a right with `add`, else none */
-    const struct acl_credential *key; /* of a key */
-    const struct acl_alias *alias;    /* of an alias */
+    const struct acl_host *host;   /* of a right or key; for `from` */
+    struct rightset_adds adds;     /* of a right with `add`, else none */
+    struct acl_credential key;     /* of a key; else without a host */
+    const struct acl_alias *alias; /* of an alias */
 };
 
 struct rightset_change {

@@ -9,8 +9,7 @@ struct ask_who ask_who_is(const struct acl *acl, struct name who)
     if (out.host != NULL)
         return out;
     out.credential = acl_credential_of(acl, who);
-    if (out.credential != NULL)
-        out.host = out.credential->host;
+    out.host = out.credential.host;
     return out;
 }
 
@@ -42,7 +41,7 @@ enum result ask_judge(const struct snapshot *snapshot, const struct ask *ask,
     if (wire_walk(octets, w.len, true, &msg) != RES_OK)
         return RES_EBUG;
 
-    if (who.credential != NULL &&
+    if (who.credential.host != NULL &&
         !acl_credential_is_valid(who.credential, ask->now_s)) {
         out->reason = REASON_KEY_EXPIRED; /* P4 comes before all that follows */
         return RES_OK;

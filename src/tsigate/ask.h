@@ -24,8 +24,8 @@ struct ask {
 
 /* Who was meant. */
 struct ask_who {
-    const struct acl_host *host;             /* NULL: nobody of the ACL */
-    const struct acl_credential *credential; /* of a key; NULL: a host was named */
+    const struct acl_host *host;      /* NULL: nobody of the ACL */
+    struct acl_credential credential; /* of a key; without a host: a host was named */
 };
 
 struct ask_who ask_who_is(const struct acl *acl, struct name who);

@@ -46,11 +46,13 @@ static void offer_hosts(const struct completion *c)
 
 static void offer_keys(const struct completion *c)
 {
-    const struct acl_credential *credential;
-    size_t cursor = 0;
-    while ((credential = map_next(&c->tool->snapshot->acl.credentials, &cursor)) !=
-           NULL)
-        offer_name(c, credential->key_name);
+    const struct acl_source *source = &c->tool->snapshot->source;
+    for (size_t i = 0; i < source->host_count; i++) {
+        struct acl_credential credential = acl_credential_first(source->hosts[i]);
+        do
+            offer_name(c, acl_credential_name(credential));
+        while (acl_credential_next(&credential));
+    }
 }
 
 static void offer_owners(const struct completion *c)

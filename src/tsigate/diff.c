@@ -112,14 +112,16 @@ static void write_adds(struct writer *w, const struct rightset_side *side)
     }
 }
 
-static void write_validity(struct writer *w, const struct acl_credential *key)
+static void write_validity(struct writer *w, struct acl_credential key)
 {
     char text[TIMESTAMP_TEXT_OCTETS];
-    if (key->not_before_s != INT64_MIN)
-        writer_printf(w, "not-before %s", timestamp_format(key->not_before_s, text));
-    if (key->not_after_s != INT64_MAX)
-        writer_printf(w, "%snot-after %s", key->not_before_s != INT64_MIN ? " " : "",
-                      timestamp_format(key->not_after_s, text));
+    int64_t not_before_s = acl_credential_not_before_s(key);
+    int64_t not_after_s = acl_credential_not_after_s(key);
+    if (not_before_s != INT64_MIN)
+        writer_printf(w, "not-before %s", timestamp_format(not_before_s, text));
+    if (not_after_s != INT64_MAX)
+        writer_printf(w, "%snot-after %s", not_before_s != INT64_MIN ? " " : "",
+                      timestamp_format(not_after_s, text));
 }
 
 static void write_conditions(struct writer *w, const struct rightset_side *side,
@@ -127,7 +129,7 @@ static void write_conditions(struct writer *w, const struct rightset_side *side,
 {
     (void)here;
     size_t start = w->len;
-    if (side->key != NULL)
+    if (side->key.host != NULL)
         write_validity(w, side->key);
     else if (side->alias != NULL)
         write_name(w, side->alias->target);
@@ -141,7 +143,7 @@ static void write_from(struct writer *w, const struct rightset_side *side,
                        const char *here)
 {
     (void)here;
-    if (side->host != NULL && side->key == NULL)
+    if (side->host != NULL && side->key.host == NULL)
         right_text_from(w, side->host);
     else
         writer_u8(w, '-');

@@ -191,9 +191,11 @@ static void print_who(struct explain *e, struct writer *w)
         return;
     }
     writer_printf(w, "host %s", tool_name_text(tool, who.host->name));
-    if (who.credential != NULL)
-        writer_printf(w, ", by key %s (%s:%u)", tool_name_text(tool, e->ask.who),
-                      who.credential->place.file, who.credential->place.line);
+    if (who.credential.host == NULL)
+        return;
+    struct place place = acl_credential_place(who.credential);
+    writer_printf(w, ", by key %s (%s:%u)", tool_name_text(tool, e->ask.who),
+                  place.file, place.line);
 }
 
 static void print_asked(struct explain *e, struct writer *w)

@@ -166,20 +166,21 @@ static void take_for_gateway(struct found *found, const struct zone *zone,
 
 /* ---- one rule per right ---- */
 
-/* key NULL: the one of the host's own name, which is valid for ever. */
-static void write_validity(const struct export *export, const struct acl_key_line *key,
+static void write_validity(const struct export *export, struct acl_credential key,
                            struct writer *w)
 {
     char time[TIMESTAMP_TEXT_OCTETS];
-    if (key != NULL && key->not_before_s > export->tool->now_s)
-        writer_printf(w, "not-before %s, ", timestamp_format(key->not_before_s, time));
-    if (key != NULL && key->not_after_s != INT64_MAX)
-        writer_printf(w, "not-after %s, ", timestamp_format(key->not_after_s, time));
+    int64_t not_before_s = acl_credential_not_before_s(key);
+    int64_t not_after_s = acl_credential_not_after_s(key);
+    if (not_before_s > export->tool->now_s)
+        writer_printf(w, "not-before %s, ", timestamp_format(not_before_s, time));
+    if (not_after_s != INT64_MAX)
+        writer_printf(w, "not-after %s, ", timestamp_format(not_after_s, time));
 }
 
 /* What no primary looks at. */
 static const char *without(struct export *export, const struct acl_right *right,
-                           const struct acl_key_line *key)
+                           struct acl_credential key)
 {
     const struct acl_terms *terms = right->grant->terms;
     uint8_t octets[LIMIT_LINE_OCTETS];
@@ -205,12 +206,13 @@ static const char *without(struct export *export, const struct acl_right *right,
     return arena_string_n(export->arena, (char *)octets, w.len - 2);
 }
 
-/* line as in write_validity. */
 static void take_for_key(struct export *export, struct export_rule *values,
-                         struct name key, const struct acl_key_line *line)
+                         struct acl_credential key)
 {
-    values->key = key;
-    values->without = without(export, values->right, line);
+    if (acl_credential_not_after_s(key) <= export->tool->now_s)
+        return;
+    values->key = acl_credential_name(key);
+    values->without = without(export, values->right, key);
     (void)add_rule(export, values);
 }
 
@@ -228,13 +230,10 @@ static void take_for_host(struct found *found, const struct zone *zone,
     found->count++;
     type_set_add_all(&rule.types, right->grant->terms->types,
                      right->grant->terms->type_count);
-    if (right->host->keys == NULL)
-        take_for_key(export, &rule, right->host->name, NULL);
-    for (const struct acl_key_line *key = right->host->keys; key != NULL;
-         key = key->next) {
-        if (key->not_after_s > export->tool->now_s)
-            take_for_key(export, &rule, key->name, key);
-    }
+    struct acl_credential key = acl_credential_first(right->host);
+    do
+        take_for_key(export, &rule, key);
+    while (acl_credential_next(&key));
 }
 
 /* `**` at the left end alone has its like there. */

@@ -61,11 +61,13 @@ static void fill_file(struct table *table, struct row *row, const struct key *ke
 }
 
 static void fill_credential(struct table *table, struct row *row,
-                            const struct acl_credential *credential)
+                            struct acl_credential credential)
 {
-    row->text[COLUMN_HOST] = tool_name_text(table->tool, credential->host->name);
-    row->text[COLUMN_NOT_BEFORE] = time_text(table->tool, credential->not_before_s);
-    row->text[COLUMN_NOT_AFTER] = time_text(table->tool, credential->not_after_s);
+    row->text[COLUMN_HOST] = tool_name_text(table->tool, credential.host->name);
+    row->text[COLUMN_NOT_BEFORE] =
+        time_text(table->tool, acl_credential_not_before_s(credential));
+    row->text[COLUMN_NOT_AFTER] =
+        time_text(table->tool, acl_credential_not_after_s(credential));
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -74,22 +76,41 @@ static int compare_rows(const void *a, const void *b)
     return strcmp(left->text[COLUMN_KEY], right->text[COLUMN_KEY]);
 }
 
+static size_t count_credentials(const struct acl_source *source)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < source->host_count; i++) {
+        struct acl_credential credential = acl_credential_first(source->hosts[i]);
+        do
+            count++;
+        while (acl_credential_next(&credential));
+    }
+    return count;
+}
+
+static void add_if_fileless(struct table *table, struct acl_credential credential)
+{
+    struct name key = acl_credential_name(credential);
+    if (keyring_find(&table->tool->snapshot->keyring, key) == NULL)
+        fill_credential(table, add_row(table, key), credential);
+}
+
 /* Keys of the files with the host that has them, then those that have no file. */
 static enum result fill(struct table *table)
 {
     const struct snapshot *snapshot = table->tool->snapshot;
     const struct keyring *ring = &snapshot->keyring;
-    const struct map *credentials = &snapshot->acl.credentials;
+    const struct acl_source *source = &snapshot->source;
     size_t cursor = 0;
-    table->rows =
-        arena_array(&table->tool->arena, ring->by_name.count + credentials->count + 1,
-                    sizeof *table->rows);
+    table->rows = arena_array(&table->tool->arena,
+                              ring->by_name.count + count_credentials(source) + 1,
+                              sizeof *table->rows);
     if (table->rows == NULL)
         return RES_EMEM;
     for (const struct key *key; (key = map_next(&ring->by_name, &cursor)) != NULL;) {
         struct row *row = add_row(table, key->name);
         fill_file(table, row, key);
-        if (key->credential != NULL)
+        if (key->credential.host != NULL)
             fill_credential(table, row, key->credential);
     }
     if (ring->gateway.hmac != NULL) {
@@ -97,11 +118,11 @@ static enum result fill(struct table *table)
         fill_file(table, row, &ring->gateway);
         row->text[COLUMN_HOST] = "(gateway)";
     }
-    cursor = 0;
-    for (const struct acl_credential *credential;
-         (credential = map_next(credentials, &cursor)) != NULL;) {
-        if (keyring_find(ring, credential->key_name) == NULL)
-            fill_credential(table, add_row(table, credential->key_name), credential);
+    for (size_t i = 0; i < source->host_count; i++) {
+        struct acl_credential credential = acl_credential_first(source->hosts[i]);
+        do
+            add_if_fileless(table, credential);
+        while (acl_credential_next(&credential));
     }
     qsort(table->rows, table->count, sizeof *table->rows, compare_rows);
     return RES_OK;

@@ -179,13 +179,12 @@ static int refuse_known(struct tool *tool, const struct key_plan *plan)
         return tool_fail(TOOL_NO, "key %s is there already (%s:%u): %s", plan->key_text,
                          known->place.file, known->place.line,
                          remedy != NULL ? remedy : "");
-    const struct acl_credential *claim =
-        acl_credential_of(&tool->snapshot->acl, plan->key);
-    if (claim != NULL && !name_equal(claim->host->name, plan->host))
-        return tool_fail(TOOL_NO, "key %s is host %s's (%s:%u)", plan->key_text,
-                         tool_name_text(tool, claim->host->name), claim->place.file,
-                         claim->place.line);
-    return TOOL_DONE;
+    struct acl_credential claim = acl_credential_of(&tool->snapshot->acl, plan->key);
+    if (claim.host == NULL || name_equal(claim.host->name, plan->host))
+        return TOOL_DONE;
+    struct place place = acl_credential_place(claim);
+    return tool_fail(TOOL_NO, "key %s is host %s's (%s:%u)", plan->key_text,
+                     tool_name_text(tool, claim.host->name), place.file, place.line);
 }
 
 int key_plan_make(struct tool *tool, const struct key_request *request,

@@ -18,7 +18,7 @@ static const char *steps_here(struct tool *tool, const struct key_plan *plan)
                             "example:\n%s\n",
                             plan->host_text,
                             key_command(tool, "grant", words != NULL ? words : ""));
-    } else if (acl_credential_of(acl, plan->key) == NULL) {
+    } else if (acl_credential_of(acl, plan->key).host == NULL) {
         text = arena_printf(&tool->arena,
                             "\n# The key is of no use before it stands in the block of "
                             "host %s (%s:%u):\n#     key %s\n%s\n",

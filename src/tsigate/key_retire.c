@@ -17,23 +17,13 @@ struct retiring {
     const struct key_request *request;
     struct name name;
     const char *text;
-    const struct key *key;                   /* NULL: no file holds it */
-    const struct acl_credential *credential; /* NULL: no host has it */
-    bool has_line;                           /* a `key` line names it */
-    const char *retired; /* where the file goes; NULL: there is none */
+    const struct key *key;            /* NULL: no file holds it */
+    struct acl_credential credential; /* a `key` line names it, or its host's name does;
+                                         without a host: no host has it */
+    const char *retired;              /* where the file goes; NULL: there is none */
 };
 
 /* ---- which key ---- */
-
-static bool is_listed(const struct acl_host *host, struct name key)
-{
-    for (const struct acl_key_line *line = host->keys; line != NULL;
-         line = line->next) {
-        if (name_equal(line->name, key))
-            return true;
-    }
-    return false;
-}
 
 static int find_key(struct retiring *r)
 {
@@ -47,10 +37,9 @@ static int find_key(struct retiring *r)
         return tool_fail(TOOL_NO, "%s is the gateway's own key", r->text);
     r->key = keyring_find(&snapshot->keyring, r->name);
     r->credential = acl_credential_of(&snapshot->acl, r->name);
-    if (r->key == NULL && r->credential == NULL)
+    if (r->key == NULL && r->credential.host == NULL)
         return tool_fail(TOOL_NO, "there is no key %s (see tsigate key list)", r->text);
-    r->has_line = r->credential != NULL && is_listed(r->credential->host, r->name);
-    if (r->key == NULL && !r->has_line)
+    if (r->key == NULL && r->credential.line == NULL)
         return tool_fail(TOOL_NO, "key %s has neither a file nor a line in the ACL",
                          r->text);
     return TOOL_DONE;
@@ -61,26 +50,25 @@ static int find_key(struct retiring *r)
 /* Whether the host has another key that it can sign with now. */
 static bool has_another(const struct retiring *r)
 {
-    const struct map *credentials = &r->tool->snapshot->acl.credentials;
-    const struct acl_credential *other;
-    size_t cursor = 0;
-    while ((other = map_next(credentials, &cursor)) != NULL) {
-        if (other != r->credential && other->host == r->credential->host &&
+    struct acl_credential other = acl_credential_first(r->credential.host);
+    do {
+        if (other.line != r->credential.line &&
             acl_credential_is_valid(other, r->tool->now_s) &&
-            keyring_find(&r->tool->snapshot->keyring, other->key_name) != NULL)
+            keyring_find(&r->tool->snapshot->keyring, acl_credential_name(other)) !=
+                NULL)
             return true;
-    }
+    } while (acl_credential_next(&other));
     return false;
 }
 
 static int refuse_last(const struct retiring *r)
 {
-    if (r->credential == NULL || has_another(r))
+    if (r->credential.host == NULL || has_another(r))
         return TOOL_DONE;
     return tool_fail(TOOL_NO,
                      "host %s has no other key to sign with now: tsigate key rotate "
                      "gives it one, --force leaves it without",
-                     tool_name_text(r->tool, r->credential->host->name));
+                     tool_name_text(r->tool, r->credential.host->name));
 }
 
 /* Not to know is no reason to believe that nobody uses it. */
@@ -90,7 +78,7 @@ static int refuse_used(const struct retiring *r)
     struct key_uses uses;
     int64_t since_s = r->tool->now_s - (int64_t)r->request->days * DAY_S;
     int code = TOOL_DONE;
-    if (r->credential != NULL &&
+    if (r->credential.host != NULL &&
         !acl_credential_is_valid(r->credential, r->tool->now_s))
         return TOOL_DONE; /* nobody can use it */
     if (key_uses_ask(r->tool, &uses) != RES_OK)
@@ -195,7 +183,7 @@ static int retire_with_line(const struct retiring *r, struct install *install)
     const struct acledit_text before = {install->before.chars, install->before.len};
     struct acledit_text after;
     size_t count = 0;
-    if (acledit_remove_statement(before, r->credential->place, &r->tool->arena,
+    if (acledit_remove_statement(before, r->credential.line->place, &r->tool->arena,
                                  &after) != RES_OK)
         return tool_fail(TOOL_OUTSIDE, "%s: the key's line is not there any more",
                          install->file);
@@ -229,11 +217,11 @@ static int retire_file(const struct retiring *r, const struct install *install)
 static int retire(const struct retiring *r, struct install *install)
 {
     int code;
-    if (!r->has_line) {
+    if (r->credential.line == NULL) {
         code = retire_file(r, install);
     } else {
         install->expected = "key-without-host"; /* until its file is moved */
-        code = install_open_sound(install, r->credential->place.file);
+        code = install_open_sound(install, r->credential.line->place.file);
         if (code == TOOL_DONE)
             code = retire_with_line(r, install);
         install_close(install);

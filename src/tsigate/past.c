@@ -130,11 +130,11 @@ static bool read_subject(const struct request *request, const struct log_record 
 static enum reason find_host(const struct snapshot *snapshot,
                              struct gate_subject *subject)
 {
-    const struct acl_credential *credential =
+    struct acl_credential credential =
         acl_credential_of(&snapshot->acl, subject->key_name);
-    if (credential == NULL)
+    if (credential.host == NULL)
         return REASON_PERMITTED; /* key-without-host comes in its turn */
-    subject->host = credential->host;
+    subject->host = credential.host;
     return acl_credential_is_valid(credential, subject->now_s) ? REASON_PERMITTED
                                                                : REASON_KEY_EXPIRED;
 }

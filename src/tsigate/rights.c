@@ -72,31 +72,30 @@ static const char *place_text(struct tool *tool, const struct place *place)
 }
 
 /* One key with its bounds: "mx1-2027 (from 2027-01-01T00:00:00Z)". */
-static void write_key(struct tool *tool, const struct acl_key_line *key,
-                      struct writer *w)
+static void write_key(struct tool *tool, struct acl_credential key, struct writer *w)
 {
     char time[TIMESTAMP_TEXT_OCTETS];
-    writer_string(w, tool_name_text(tool, key->name));
-    if (key->not_before_s > tool->now_s)
-        writer_printf(w, " (from %s)", timestamp_format(key->not_before_s, time));
-    if (key->not_after_s <= tool->now_s)
-        writer_printf(w, " (expired %s)", timestamp_format(key->not_after_s, time));
-    else if (key->not_after_s != INT64_MAX)
-        writer_printf(w, " (until %s)", timestamp_format(key->not_after_s, time));
+    int64_t not_before_s = acl_credential_not_before_s(key);
+    int64_t not_after_s = acl_credential_not_after_s(key);
+    writer_string(w, tool_name_text(tool, acl_credential_name(key)));
+    if (not_before_s > tool->now_s)
+        writer_printf(w, " (from %s)", timestamp_format(not_before_s, time));
+    if (not_after_s <= tool->now_s)
+        writer_printf(w, " (expired %s)", timestamp_format(not_after_s, time));
+    else if (not_after_s != INT64_MAX)
+        writer_printf(w, " (until %s)", timestamp_format(not_after_s, time));
 }
 
-/* A host without a key line has the key of its own name. */
 static const char *keys_text(struct tool *tool, const struct acl_host *host)
 {
     uint8_t octets[PART_OCTETS];
     struct writer w = writer_of(octets, sizeof octets);
-    if (host->keys == NULL)
-        return tool_name_text(tool, host->name);
-    for (const struct acl_key_line *key = host->keys; key != NULL; key = key->next) {
+    struct acl_credential key = acl_credential_first(host);
+    do {
         if (w.len > 0)
             writer_string(&w, ", ");
         write_key(tool, key, &w);
-    }
+    } while (acl_credential_next(&key));
     return page_text(tool, &w);
 }
 
@@ -281,10 +280,10 @@ static void write_keys_json(struct who_can *who, const struct acl_host *host)
 {
     struct json *json = &who->page->json;
     json_array_open(json, "keys");
-    if (host->keys == NULL)
-        json_string(json, NULL, tool_name_text(who->tool, host->name));
-    for (const struct acl_key_line *key = host->keys; key != NULL; key = key->next)
-        json_string(json, NULL, tool_name_text(who->tool, key->name));
+    struct acl_credential key = acl_credential_first(host);
+    do
+        json_string(json, NULL, tool_name_text(who->tool, acl_credential_name(key)));
+    while (acl_credential_next(&key));
     json_array_close(json);
 }
 

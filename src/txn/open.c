@@ -151,7 +151,7 @@ static struct gate_subject subject_of(const struct txn *txn)
     };
     if (key != NULL) {
         subject.key_name = key->name;
-        subject.host = key->credential != NULL ? key->credential->host : NULL;
+        subject.host = key->credential.host;
     }
     return subject;
 }
@@ -244,8 +244,7 @@ static enum txn_fate open_update(struct txns *txns, struct txn *txn,
     enum reason reason = entry == NULL ? judge_time(txns, txn, now) : REASON_PERMITTED;
     if (reason != REASON_PERMITTED)
         return answer_unaudited(txns, txn, reason, outcome_of(reason)->rcode, now);
-    struct principal *host =
-        principal_of(txns, key->credential != NULL ? key->credential->host : NULL);
+    struct principal *host = principal_of(txns, key->credential.host);
     if (host == NULL)
         return answer_unaudited(txns, txn, REASON_UNDECIDED, RCODE_SERVFAIL, now);
     take_place(txn, host);

@@ -130,7 +130,7 @@ static bool show_next_key(const struct txns *txns, struct key_walk *walk,
         return true;
     }
     const struct key *key = map_next(&walk->snapshot->keyring.by_name, &walk->hostless);
-    if (key != NULL && key->credential == NULL)
+    if (key != NULL && key->credential.host == NULL)
         show_key(txns, key->name, (struct name){NULL, 0}, json);
     return key != NULL;
 }

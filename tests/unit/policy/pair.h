@@ -57,8 +57,8 @@ static inline void write_side(struct writer *w, const struct rightset_side *side
         if (add->check->kind == ACL_CHECK_TLSA)
             writer_printf(w, "=%u", add->check->tlsa[add->part].matching);
     }
-    if (side->key != NULL && side->key->not_after_s != INT64_MAX)
-        writer_printf(w, " until %d", (int)side->key->not_after_s);
+    if (side->key.host != NULL && acl_credential_not_after_s(side->key) != INT64_MAX)
+        writer_printf(w, " until %d", (int)acl_credential_not_after_s(side->key));
     if (side->alias != NULL)
         writer_printf(w, " %s", name_to_text(side->alias->target, text));
 }

@@ -207,6 +207,10 @@ static const struct compile_case bad_cases[] = {
      "host h\n acme a.corp.example\nhost i\n key H\n acme b.corp.example\n",
      2,
      {"key-two-hosts"}},
+    {"a host's own key that is another's already",
+     "host h\n key I\n acme a.corp.example\nhost i\n acme b.corp.example\n",
+     2,
+     {"key-two-hosts"}},
     {"a key twice in a host",
      "host h\n key k\n key k\n acme a.corp.example\n",
      1,
@@ -427,22 +431,31 @@ static void test_credentials(void **state)
     assert_non_null(keyed);
     assert_null(acl_host_named(&site.acl, name_in(&site.arena, "k1")));
 
-    const struct acl_credential *own =
+    struct acl_credential own =
         acl_credential_of(&site.acl, name_in(&site.arena, "plain"));
-    const struct acl_credential *k1 =
-        acl_credential_of(&site.acl, name_in(&site.arena, "k1"));
-    const struct acl_credential *k2 =
-        acl_credential_of(&site.acl, name_in(&site.arena, "k2"));
-    assert_null(acl_credential_of(&site.acl, name_in(&site.arena, "keyed")));
-    assert_ptr_equal(own->host, plain);
-    assert_ptr_equal(k1->host, keyed);
-    assert_ptr_equal(k2->host, keyed);
+    struct acl_credential k1 = acl_credential_of(&site.acl, name_in(&site.arena, "k1"));
+    struct acl_credential k2 = acl_credential_of(&site.acl, name_in(&site.arena, "k2"));
+    assert_null(acl_credential_of(&site.acl, name_in(&site.arena, "keyed")).host);
+    assert_null(acl_credential_of(&site.acl, name_in(&site.arena, "k3")).host);
+    assert_ptr_equal(own.host, plain);
+    assert_ptr_equal(k1.host, keyed);
+    assert_ptr_equal(k2.host, keyed);
     assert_true(acl_credential_is_valid(own, INT64_MIN));
     assert_true(acl_credential_is_valid(k1, 0));
     assert_false(acl_credential_is_valid(k2, 1798761599));
     assert_true(acl_credential_is_valid(k2, 1798761600));
     assert_true(acl_credential_is_valid(k2, 1830297599));
     assert_false(acl_credential_is_valid(k2, 1830297600));
+
+    assert_name(acl_credential_name(own), "plain");
+    assert_int_equal(acl_credential_place(own).line, 1);
+    assert_false(acl_credential_next(&own));
+    struct acl_credential key = acl_credential_first(keyed);
+    assert_name(acl_credential_name(key), "k1");
+    assert_true(acl_credential_next(&key));
+    assert_name(acl_credential_name(key), "k2");
+    assert_int_equal(acl_credential_place(key).line, 5);
+    assert_false(acl_credential_next(&key));
     site_close(&site);
 }
 

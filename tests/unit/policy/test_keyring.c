@@ -225,9 +225,9 @@ static void test_keys(void **state)
     assert_non_null(k);
     assert_non_null(m);
     assert_name(k->name, "k");
-    assert_ptr_equal(k->credential->host, site.source.hosts[0]);
+    assert_ptr_equal(k->credential.host, site.source.hosts[0]);
     assert_int_equal(hmac_algorithm_of(k->hmac), HMAC_SHA256);
-    assert_null(m->credential);
+    assert_null(m->credential.host);
     assert_non_null(ring.gateway.hmac);
     assert_name(ring.gateway.name, "g");
     /* O-4: what is in OpenSSL's contexts is nowhere else. */
