@@ -14,7 +14,7 @@
 #include "net/socket.h"
 
 #define BATCH          32            /* datagrams of one system call */
-#define BATCHES_A_TURN 4             /* of one socket, before others have their turn */
+#define TURN           128           /* of one socket, before others have their turn */
 #define RECEIVE_OCTETS (1024 * 1024) /* asked of the kernel's queue, for bursts */
 
 /* Replies of one socket that wait for the end of the turn. */
@@ -26,14 +26,17 @@ struct outgoing {
     uint8_t octets[BATCH][LIMIT_UDP_REPLY_OCTETS];
 };
 
+/* How long each part of what came, or leaves, as one datagram is: udp(7). */
+union control {
+    struct cmsghdr aligned;
+    char octets[CMSG_SPACE(sizeof(int))];
+};
+
 /* What sendmmsg takes. */
 struct packing {
     struct mmsghdr headers[BATCH];
     struct iovec parts[BATCH];
-    union {
-        struct cmsghdr aligned;
-        char octets[CMSG_SPACE(sizeof(uint16_t))];
-    } controls[BATCH];
+    union control controls[BATCH];
 };
 
 /* The kernel's UDP_MAX_SEGMENTS, and what one datagram could hold. */
@@ -59,6 +62,7 @@ struct listen_udp {
     /* One batch for all: a datagram is done with when txn_open returns. */
     struct mmsghdr headers[BATCH];
     struct iovec parts[BATCH];
+    union control controls[BATCH];
     struct sockaddr_storage from[BATCH];
     uint8_t octets[BATCH][LIMIT_MESSAGE_OCTETS];
 };
@@ -80,7 +84,7 @@ enum result listen_udp_bind(struct listen_udp *udp, const struct addr *addr)
     struct udp_socket **grown =
         realloc(udp->sockets, (udp->count + 1) * sizeof(struct udp_socket *));
     struct udp_socket *socket = calloc(1, sizeof(*socket));
-    int octets = RECEIVE_OCTETS;
+    int octets = RECEIVE_OCTETS, one = 1;
 
     if (grown != NULL)
         udp->sockets = grown;
@@ -94,6 +98,7 @@ enum result listen_udp_bind(struct listen_udp *udp, const struct addr *addr)
         return res;
     }
     (void)setsockopt(socket->fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof(octets));
+    (void)setsockopt(socket->fd, SOL_UDP, UDP_GRO, &one, sizeof(one));
     socket->udp = udp;
     socket->addr = *addr;
     socket->index = (uint32_t)udp->count;
@@ -111,27 +116,58 @@ static bool is_own(const struct listen_udp *udp, const struct addr *from)
     return false;
 }
 
-static void take_datagram(struct udp_socket *socket, size_t slot, struct txn_now now)
+static void take_datagram(struct udp_socket *socket, const struct addr *peer,
+                          const uint8_t *octets, size_t len, struct txn_now now)
 {
-    struct listen_udp *udp = socket->udp;
-    const struct mmsghdr *header = &udp->headers[slot];
-    struct txn_client client = {
-        .peer = addr_from_sockaddr((const struct sockaddr *)&udp->from[slot]),
+    const struct txn_client client = {
+        .peer = *peer,
         .transport = TRANSPORT_UDP,
         .listener = socket->index,
     };
-    bool is_cut = (header->msg_hdr.msg_flags & MSG_TRUNC) != 0;
 
-    if (client.peer.family == 0 || client.peer.port == 0 || is_own(udp, &client.peer) ||
-        is_cut || header->msg_len > udp->limits->message_octets)
-        return;
-    (void)txn_open(udp->txns, udp->octets[slot], header->msg_len, &client, now);
+    if (len <= socket->udp->limits->message_octets)
+        (void)txn_open(socket->udp->txns, octets, len, &client, now);
 }
 
-/* Gives the number of datagrams taken; less than BATCH: the queue is empty. */
+/* What the kernel has put together, of one peer and of one length but for the last
+ * (udp(7), UDP_GRO): who asks much from one socket costs a system call's share less. */
+static size_t part_len(const struct mmsghdr *header)
+{
+    const struct cmsghdr *control = CMSG_FIRSTHDR(&header->msg_hdr);
+    int len = 0;
+
+    if (control != NULL && control->cmsg_level == SOL_UDP &&
+        control->cmsg_type == UDP_GRO)
+        memcpy(&len, CMSG_DATA(control), sizeof(len));
+    return len > 0 ? (size_t)len : header->msg_len;
+}
+
+/* Gives the number of datagrams in it. */
+static size_t take_slot(struct udp_socket *socket, size_t slot, struct txn_now now)
+{
+    struct listen_udp *udp = socket->udp;
+    const struct mmsghdr *header = &udp->headers[slot];
+    struct addr peer = addr_from_sockaddr((const struct sockaddr *)&udp->from[slot]);
+    size_t len = part_len(header), count = 0, at = 0;
+
+    if (peer.family == 0 || peer.port == 0 || is_own(udp, &peer) ||
+        (header->msg_hdr.msg_flags & MSG_TRUNC) != 0)
+        return 1;
+    do {
+        size_t left = header->msg_len - at;
+        take_datagram(socket, &peer, udp->octets[slot] + at, left < len ? left : len,
+                      now);
+        at += len;
+        count++;
+    } while (at < header->msg_len);
+    return count;
+}
+
+/* Gives the number of datagrams taken; 0: the queue is empty. */
 static size_t take_batch(struct udp_socket *socket)
 {
     struct listen_udp *udp = socket->udp;
+    size_t count = 0;
 
     for (size_t i = 0; i < BATCH; i++)
         udp->headers[i].msg_hdr = (struct msghdr){
@@ -139,15 +175,17 @@ static size_t take_batch(struct udp_socket *socket)
             .msg_namelen = sizeof(udp->from[i]),
             .msg_iov = &udp->parts[i],
             .msg_iovlen = 1,
+            .msg_control = udp->controls[i].octets,
+            .msg_controllen = sizeof(udp->controls[i].octets),
         };
     int got = recvmmsg(socket->fd, udp->headers, BATCH, MSG_DONTWAIT, NULL);
     if (got <= 0)
         return 0;
     struct txn_now now = clock_now();
     for (size_t i = 0; i < (size_t)got; i++)
-        take_datagram(socket, i, now);
+        count += take_slot(socket, i, now);
     txns_flush(udp->txns, now);
-    return (size_t)got;
+    return got < BATCH ? 0 : count;
 }
 
 /* How many of the replies from first on can leave as one: to one peer and as long as
@@ -243,9 +281,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
     (void)status; /* an error of the socket is read, and so goes away */
     (void)events;
-    for (int i = 0; i < BATCHES_A_TURN; i++)
-        if (take_batch(socket) < BATCH)
-            break;
+    for (size_t taken = 0, more = 1; taken < TURN && more > 0; taken += more)
+        more = take_batch(socket);
     flush(socket);
 }
 

@@ -3,6 +3,7 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@ static struct listen_udp *udp;
 static struct addr addresses[2]; /* of the listeners */
 
 static struct {
-    size_t opened;
+    size_t opened, opened_octets;
     size_t flushed; /* of these */
     size_t len;
     uint32_t listener;
@@ -30,6 +31,7 @@ struct txn_opened txn_open(struct txns *txns, const uint8_t *octets, size_t len,
     (void)now;
     assert_int_equal(client->transport, TRANSPORT_UDP);
     core.opened++;
+    core.opened_octets += len;
     core.len = len;
     core.listener = client->listener;
     if (core.answers)
@@ -202,6 +204,32 @@ static void test_replies_to_one_peer(void **state)
     expect_each_apart();
 }
 
+/* 640 requests of one peer, 64 at a time that leave as one, and the last one of each
+ * shorter: each is a message for itself, and all of them before the turn ends. */
+static void test_requests_that_come_as_one(void **state)
+{
+    static const size_t len = 64 * 20 - 8;
+    uint8_t octets[64 * 20] = {0};
+    int fd = client_socket(), segment = 20;
+
+    (void)state;
+    assert_int_equal(setsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)),
+                     0);
+    for (int i = 0; i < 10; i++)
+        send_to(fd, &addresses[0], octets, len);
+    turn();
+    assert_int_equal(core.opened, 640);
+    assert_int_equal(core.opened_octets, 10 * len);
+    assert_int_equal(core.flushed, core.opened);
+
+    core.answers = true;
+    send_to(fd, &addresses[0], octets, 30);
+    turn();
+    assert_int_equal(core.len, 10);
+    assert_int_equal(count_replies(fd, &addresses[0]), 2);
+    (void)close(fd);
+}
+
 /* The descriptor of a listener. */
 static int find_socket(const struct addr *addr)
 {
@@ -292,6 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_replies_leave_from_the_address_asked),
         TEST(test_many_at_once),
+        TEST(test_requests_that_come_as_one),
         TEST(test_replies_to_one_peer),
         TEST(test_replies_where_none_can_be_cut),
         TEST(test_size_limit),
