@@ -15,6 +15,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@
 #include "site.h"
 
 #define MESSAGE_OCTETS 512
-#define REPLY_OCTETS   1500
+#define REPLIES_OCTETS 65536 /* of a datagram, or of some that came as one */
 #define BATCH          64
 #define IDS            65536
 #define LATENCIES_MAX  (4 * 1024 * 1024)
@@ -64,6 +65,7 @@ struct generator {
     struct host *hosts;
     struct flight *flights; /* IDS */
     unsigned open;
+    size_t segment_len; /* of each request, over UDP */
     uint64_t serial;
     int64_t start_ns, end_ns, swept_ns;
 
@@ -73,10 +75,14 @@ struct generator {
     uint32_t *latencies_10ns;
     size_t latency_count;
 
-    /* Datagrams, or pieces of the stream. */
-    struct mmsghdr out[BATCH], in[BATCH];
-    struct iovec out_room[BATCH], in_room[BATCH];
-    uint8_t out_octets[BATCH][2 + MESSAGE_OCTETS], in_octets[BATCH][REPLY_OCTETS];
+    uint8_t out[BATCH * (2 + MESSAGE_OCTETS)];
+    struct mmsghdr in[BATCH];
+    struct iovec in_room[BATCH];
+    union {
+        struct cmsghdr aligned;
+        char octets[CMSG_SPACE(sizeof(int))];
+    } in_control[BATCH];
+    uint8_t in_octets[BATCH][REPLIES_OCTETS];
     uint8_t stream[STREAM_OCTETS];
     size_t stream_len;
 };
@@ -129,19 +135,19 @@ static void choose_change(struct generator *g, struct site_request *request)
 }
 
 /* Writes the next request to octets and gives its length; 0: all IDs are in use. */
-static size_t write_next(struct generator *g, uint8_t *octets)
+static size_t write_next(struct generator *g, int64_t now, int64_t real_s,
+                         uint8_t *octets)
 {
     uint16_t id = (uint16_t)g->serial;
     struct flight *flight = &g->flights[id];
 
     if (flight->is_open && g->options.rate == 0)
         return 0;
-    flight->request =
-        (struct site_request){.kind = g->kind,
-                              .host = next_host(g),
-                              .serial = g->serial,
-                              .id = id,
-                              .now_s = now_ns(CLOCK_REALTIME) / SECOND_NS};
+    flight->request = (struct site_request){.kind = g->kind,
+                                            .host = next_host(g),
+                                            .serial = g->serial,
+                                            .id = id,
+                                            .now_s = real_s};
     g->serial++;
     struct host *host = &g->hosts[flight->request.host];
     choose_change(g, &flight->request);
@@ -152,32 +158,28 @@ static size_t write_next(struct generator *g, uint8_t *octets)
     g->open += !flight->is_open;
     flight->is_open = true;
     g->sent++;
-    flight->sent_ns = now_ns(CLOCK_MONOTONIC);
+    flight->sent_ns = now;
     return w.len;
 }
 
-static void send_datagrams(struct generator *g, unsigned count)
+/* All requests of a run have one length: the kernel cuts them apart again. */
+static void want_segments(struct generator *g, size_t len)
 {
-    for (unsigned done = 0; done < count;) {
-        int n = sendmmsg(g->fd, g->out + done, count - done, 0);
-        if (n < 0 && errno != EINTR && errno != ECONNREFUSED)
-            site_die("sendmmsg: %s", strerror(errno));
-        done += n > 0 ? (unsigned)n : 0;
-    }
+    int octets = (int)len;
+
+    if (g->segment_len == len)
+        return;
+    if (g->segment_len != 0 ||
+        setsockopt(g->fd, SOL_UDP, UDP_SEGMENT, &octets, sizeof(octets)) != 0)
+        site_die("cannot send requests of %zu octets together", len);
+    g->segment_len = len;
 }
 
-static void send_stream(struct generator *g, unsigned count)
+static void send_octets(struct generator *g, size_t len)
 {
-    static uint8_t octets[BATCH * (2 + MESSAGE_OCTETS)];
-    size_t len = 0;
-
-    for (unsigned i = 0; i < count; i++) {
-        memcpy(octets + len, g->out_room[i].iov_base, g->out_room[i].iov_len);
-        len += g->out_room[i].iov_len;
-    }
     for (size_t done = 0; done < len;) {
-        ssize_t n = write(g->fd, octets + done, len - done);
-        if (n < 0 && errno != EINTR)
+        ssize_t n = write(g->fd, g->out + done, len - done);
+        if (n < 0 && errno != EINTR && errno != ECONNREFUSED)
             site_die("write: %s", strerror(errno));
         done += n > 0 ? (size_t)n : 0;
     }
@@ -186,24 +188,24 @@ static void send_stream(struct generator *g, unsigned count)
 /* Sends up to count requests. */
 static void send_some(struct generator *g, unsigned count)
 {
-    unsigned i = 0;
-    size_t head = g->options.is_tcp ? 2 : 0;
+    size_t head = g->options.is_tcp ? 2 : 0, len = 0;
+    int64_t now = now_ns(CLOCK_MONOTONIC);
+    int64_t real_s = now_ns(CLOCK_REALTIME) / SECOND_NS;
 
-    for (; i < count && i < BATCH; i++) {
-        uint8_t *octets = g->out_octets[i];
-        size_t len = write_next(g, octets + head);
-        if (len == 0)
+    for (unsigned i = 0; i < count && i < BATCH; i++) {
+        uint8_t *octets = g->out + len;
+        size_t request_len = write_next(g, now, real_s, octets + head);
+        if (request_len == 0)
             break;
         if (g->options.is_tcp) {
-            octets[0] = (uint8_t)(len >> 8);
-            octets[1] = (uint8_t)len;
+            octets[0] = (uint8_t)(request_len >> 8);
+            octets[1] = (uint8_t)request_len;
+        } else {
+            want_segments(g, request_len);
         }
-        g->out_room[i] = (struct iovec){.iov_base = octets, .iov_len = head + len};
+        len += head + request_len;
     }
-    if (g->options.is_tcp)
-        send_stream(g, i);
-    else
-        send_datagrams(g, i);
+    send_octets(g, len);
 }
 
 /* ---- receiving ---- */
@@ -240,13 +242,36 @@ static void take_answer(struct generator *g, const uint8_t *octets, size_t len,
             (uint32_t)((received_ns - flight->sent_ns) / 10);
 }
 
+/* The length of each of the datagrams that the kernel has put together. */
+static size_t segment_len(const struct mmsghdr *in)
+{
+    const struct cmsghdr *control = CMSG_FIRSTHDR(&in->msg_hdr);
+    int len = 0;
+
+    if (control == NULL || control->cmsg_level != SOL_UDP ||
+        control->cmsg_type != UDP_GRO)
+        return in->msg_len;
+    memcpy(&len, CMSG_DATA(control), sizeof(len));
+    return (size_t)len;
+}
+
 static void receive_datagrams(struct generator *g, int flags)
 {
+    for (size_t i = 0; i < BATCH; i++)
+        g->in[i].msg_hdr =
+            (struct msghdr){.msg_iov = &g->in_room[i],
+                            .msg_iovlen = 1,
+                            .msg_control = g->in_control[i].octets,
+                            .msg_controllen = sizeof(g->in_control[i].octets)};
     int n = recvmmsg(g->fd, g->in, BATCH, flags, NULL);
     int64_t received_ns = now_ns(CLOCK_MONOTONIC);
 
-    for (int i = 0; i < n; i++)
-        take_answer(g, g->in_octets[i], g->in[i].msg_len, received_ns);
+    for (int i = 0; i < n; i++) {
+        size_t len = g->in[i].msg_len, each = segment_len(&g->in[i]);
+        for (size_t at = 0; at < len; at += each)
+            take_answer(g, g->in_octets[i] + at, len - at < each ? len - at : each,
+                        received_ns);
+    }
 }
 
 static void receive_stream(struct generator *g)
@@ -339,13 +364,10 @@ static void connect_to(struct generator *g)
     (void)setsockopt(g->fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
     if (g->options.is_tcp)
         (void)setsockopt(g->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    for (size_t i = 0; i < BATCH; i++) {
-        g->in_room[i] =
-            (struct iovec){.iov_base = g->in_octets[i], .iov_len = REPLY_OCTETS};
-        g->in[i].msg_hdr = (struct msghdr){.msg_iov = &g->in_room[i], .msg_iovlen = 1};
-        g->out[i].msg_hdr =
-            (struct msghdr){.msg_iov = &g->out_room[i], .msg_iovlen = 1};
-    }
+    else
+        (void)setsockopt(g->fd, SOL_UDP, UDP_GRO, &one, sizeof(one));
+    for (size_t i = 0; i < BATCH; i++)
+        g->in_room[i] = (struct iovec){g->in_octets[i], REPLIES_OCTETS};
 }
 
 /* ---- the report ---- */
