@@ -11,19 +11,25 @@
 
 /* ---- the resolver ---- */
 
-static bool read_resolv_conf(struct addr *out)
+size_t authority_read_resolvers(FILE *file, struct addr out[static AUTHORITY_RESOLVERS])
 {
     char line[256];
     char word[128];
-    bool is_found = false;
-    FILE *file = fopen("/etc/resolv.conf", "re");
-    while (file != NULL && !is_found && fgets(line, sizeof line, file) != NULL) {
+    size_t count = 0;
+    while (count < AUTHORITY_RESOLVERS && fgets(line, sizeof line, file) != NULL) {
         if (sscanf(line, "nameserver %127s", word) == 1)
-            is_found = addr_parse_port(word, HOST_DNS_PORT, out) == RES_OK;
+            count += addr_parse_port(word, HOST_DNS_PORT, &out[count]) == RES_OK;
     }
+    return count;
+}
+
+static size_t read_resolv_conf(struct addr out[static AUTHORITY_RESOLVERS])
+{
+    FILE *file = fopen("/etc/resolv.conf", "re");
+    size_t count = file != NULL ? authority_read_resolvers(file, out) : 0;
     if (file != NULL)
         fclose(file);
-    return is_found;
+    return count;
 }
 
 int authority_open(struct tool *tool, const char *resolver, uint16_t port,
@@ -34,10 +40,13 @@ int authority_open(struct tool *tool, const char *resolver, uint16_t port,
     out->servers = arena_array(&tool->arena, AUTHORITY_SERVERS, sizeof *out->servers);
     if (out->client == NULL || out->servers == NULL)
         return tool_fail(TOOL_OUTSIDE, "out of memory");
-    if (resolver != NULL &&
-        addr_parse_port(resolver, HOST_DNS_PORT, &out->resolver) != RES_OK)
+    if (resolver == NULL)
+        out->resolver_count = read_resolv_conf(out->resolvers);
+    else if (addr_parse_port(resolver, HOST_DNS_PORT, &out->resolvers[0]) == RES_OK)
+        out->resolver_count = 1;
+    else
         return tool_usage(tool, "--resolver \"%s\": expected ADDR[:PORT]", resolver);
-    if (resolver == NULL && !read_resolv_conf(&out->resolver))
+    if (out->resolver_count == 0)
         return tool_fail(TOOL_OUTSIDE,
                          "no name server in /etc/resolv.conf: --resolver names one");
     return TOOL_DONE;
@@ -56,19 +65,46 @@ static const char *ask(struct authority *authority, const struct addr *server,
     return wrong;
 }
 
+/* NULL: it says what there is, or that there is nothing. */
+static const char *judge_rcode(const struct wire_msg *msg)
+{
+    bool is_answer =
+        msg->header.rcode == RCODE_NOERROR || msg->header.rcode == RCODE_NXDOMAIN;
+    return is_answer ? NULL : rcode_name(msg->header.rcode);
+}
+
+const char *authority_resolve(struct authority *authority, struct name name,
+                              uint16_t type, uint16_t flags, struct wire_msg *out)
+{
+    const char *first = NULL;
+    size_t at = authority->resolver_at;
+    for (size_t i = 0; i < authority->resolver_count; i++) {
+        size_t next = (at + i) % authority->resolver_count;
+        const char *wrong =
+            ask(authority, &authority->resolvers[next], name, type, flags, out);
+        if (wrong == NULL)
+            wrong = judge_rcode(out);
+        if (wrong == NULL) {
+            authority->resolver_at = next;
+            return NULL;
+        }
+        first = first != NULL ? first : wrong;
+    }
+    return first;
+}
+
 static int resolve(struct authority *authority, struct name name, uint16_t type,
                    struct wire_msg *out)
 {
     char server[ADDR_TEXT_OCTETS];
-    const char *wrong = ask(authority, &authority->resolver, name, type, FLAG_RD, out);
-    if (wrong == NULL && out->header.rcode != RCODE_NOERROR &&
-        out->header.rcode != RCODE_NXDOMAIN)
-        wrong = rcode_name(out->header.rcode);
+    const struct addr *resolver = &authority->resolvers[authority->resolver_at];
+    const char *wrong = authority_resolve(authority, name, type, FLAG_RD, out);
     if (wrong == NULL)
         return TOOL_DONE;
-    return tool_fail(TOOL_OUTSIDE, "resolver %s, asked for %s: %s",
-                     addr_format_port(&authority->resolver, server),
-                     tool_name_text(authority->tool, name), wrong);
+    return tool_fail(TOOL_OUTSIDE, "resolver %s, asked for %s: %s%s",
+                     addr_format_port(resolver, server),
+                     tool_name_text(authority->tool, name), wrong,
+                     authority->resolver_count > 1 ? ", and no other knows it" : "");
 }
 
 /* ---- where a name leads ---- */
@@ -206,15 +242,19 @@ int authority_find(struct authority *authority, struct name owner)
 
 /* ---- what they serve ---- */
 
+/* An answer that there is nothing is kept by nobody where it has no SOA (RFC 2308 5).
+ */
 static void note_ttl(struct authority *authority, const struct wire_msg *msg,
                      uint32_t *greatest_s)
 {
     struct wire_rr rr;
-    uint32_t ttl_s;
+    uint32_t ttl_s = 0;
     if (answer_find(msg, SECTION_PREREQUISITE, authority->target, TYPE_TLSA, &rr))
         ttl_s = rr.ttl;
     else if (!answer_negative_ttl(msg, &ttl_s))
-        return;
+        ttl_s = 0;
+    if (ttl_s > AUTHORITY_TTL_MAX_S)
+        ttl_s = AUTHORITY_TTL_MAX_S;
     authority->has_ttl = true;
     if (ttl_s > *greatest_s)
         *greatest_s = ttl_s;
@@ -231,17 +271,28 @@ static bool has_all(const struct authority *authority, const struct wire_msg *ms
     return true;
 }
 
+/* NULL: an answer of the zone's; else why not. */
+static const char *ask_itself(struct authority *authority, const struct addr *address,
+                              struct name name, uint16_t type, struct wire_msg *out)
+{
+    const char *wrong = ask(authority, address, name, type, 0, out);
+    if (wrong == NULL)
+        wrong = judge_rcode(out);
+    if (wrong == NULL && (out->header.flags & FLAG_AA) == 0)
+        wrong = "it is not authoritative";
+    return wrong;
+}
+
 static enum authority_view view_from(struct authority *authority,
+                                     struct authority_server *server,
                                      const struct addr *address,
                                      const struct tlsa_records *records)
 {
     struct wire_msg msg;
-    if (ask(authority, address, authority->target, TYPE_TLSA, 0, &msg) != NULL)
+    server->why = ask_itself(authority, address, authority->target, TYPE_TLSA, &msg);
+    if (server->why != NULL)
         return AUTHORITY_AWAY;
-    if ((msg.header.flags & FLAG_AA) == 0)
-        return AUTHORITY_LACKS;
-    bool serves =
-        msg.header.rcode == RCODE_NOERROR && has_all(authority, &msg, records);
+    bool serves = has_all(authority, &msg, records);
     note_ttl(authority, &msg,
              serves ? &authority->serving_ttl_s : &authority->lacking_ttl_s);
     return serves ? AUTHORITY_SERVES : AUTHORITY_LACKS;
@@ -254,7 +305,8 @@ static void ask_server(struct authority *authority, struct authority_server *ser
 {
     server->view = AUTHORITY_AWAY;
     for (size_t i = 0; i < server->count && server->view != AUTHORITY_LACKS; i++) {
-        enum authority_view view = view_from(authority, &server->addresses[i], records);
+        enum authority_view view =
+            view_from(authority, server, &server->addresses[i], records);
         if (view != AUTHORITY_AWAY)
             server->view = view;
     }
@@ -279,8 +331,8 @@ bool authority_is_signed(struct authority *authority)
         for (size_t k = 0; k < server->count; k++) {
             struct wire_msg msg;
             struct wire_rr rr;
-            if (ask(authority, &server->addresses[k], authority->zone, TYPE_DNSKEY, 0,
-                    &msg) == NULL)
+            if (ask_itself(authority, &server->addresses[k], authority->zone,
+                           TYPE_DNSKEY, &msg) == NULL)
                 return answer_find(&msg, SECTION_PREREQUISITE, authority->zone,
                                    TYPE_DNSKEY, &rr);
         }

@@ -6,14 +6,21 @@
 #ifndef TSIGATE_TLSA_AUTHORITY_H
 #define TSIGATE_TLSA_AUTHORITY_H
 
+#include <stdio.h>
+
 #include "tlsa/host.h"
 #include "tlsa/record.h"
 #include "tlsa/tool.h"
 
 #define AUTHORITY_SERVERS   32
 #define AUTHORITY_ADDRESSES 64
+/* As many as resolv.conf(5) may name. */
+#define AUTHORITY_RESOLVERS 3
+/* RFC 8767 4: what caches make of a greater TTL. */
+#define AUTHORITY_TTL_MAX_S 604800
 
-/* What an address says; of a server's addresses the worst that answers decides. */
+/* What an address says; of a server's addresses the worst that answers decides. One
+ * that is lame is away: resolvers go on to another server, and keep nothing of it. */
 enum authority_view {
     AUTHORITY_AWAY = 0, /* none of its addresses answers: cannot tell */
     AUTHORITY_LACKS,
@@ -25,12 +32,15 @@ struct authority_server {
     struct addr addresses[AUTHORITY_ADDRESSES];
     size_t count;
     enum authority_view view;
+    const char *why; /* of AUTHORITY_AWAY: "Connection refused", "SERVFAIL" */
 };
 
 struct authority {
     struct tool *tool;
     struct dns_client *client;
-    struct addr resolver;
+    struct addr resolvers[AUTHORITY_RESOLVERS];
+    size_t resolver_count;
+    size_t resolver_at; /* the one that is asked */
     uint16_t port;      /* of the name servers */
     struct name target; /* where the CNAMEs of the name end */
     struct name zone;   /* of target */
@@ -43,9 +53,17 @@ struct authority {
     uint32_t serving_ttl_s;
 };
 
-/* resolver: ADDR[:PORT]; NULL: the first of /etc/resolv.conf. TOOL_DONE, or told. */
+/* resolver: ADDR[:PORT]; NULL: those of /etc/resolv.conf. TOOL_DONE, or told. */
 int authority_open(struct tool *tool, const char *resolver, uint16_t port,
                    struct authority *out) MUST_CHECK NONNULL_AT(1, 4);
+/* The name servers of a resolv.conf(5); how many. */
+size_t authority_read_resolvers(FILE *file, struct addr out[static AUTHORITY_RESOLVERS])
+    MUST_CHECK NONNULL;
+/* Asks a resolver; one that does not answer, or only that it cannot, is left for the
+ * next one for good. NULL, or what was wrong with the first, for people. */
+const char *authority_resolve(struct authority *authority, struct name name,
+                              uint16_t type, uint16_t flags,
+                              struct wire_msg *out) MUST_CHECK NONNULL;
 /* The name servers of the zone where owner leads. TOOL_DONE, TOOL_OUTSIDE as told. */
 int authority_find(struct authority *authority, struct name owner) MUST_CHECK NONNULL;
 /* Asks each that has not served them yet; whether all serve all the records. */

@@ -203,8 +203,8 @@ static void ask_validator(struct check *check, struct name owner)
     struct wire_msg msg;
     if (check->resolver == NULL)
         return;
-    const char *wrong = ask(check, &check->authority.resolver, owner, TYPE_TLSA,
-                            FLAG_RD | FLAG_AD, &msg);
+    const char *wrong =
+        authority_resolve(&check->authority, owner, TYPE_TLSA, FLAG_RD | FLAG_AD, &msg);
     if (wrong != NULL)
         find(check, FOUND_UNKNOWN, "resolver: %s", wrong);
     else if ((msg.header.flags & FLAG_AD) == 0)
@@ -224,8 +224,8 @@ static size_t find_addresses(struct check *check, struct addr *out)
     for (size_t t = 0; t < 2; t++) {
         struct wire_msg msg;
         size_t len = types[t] == TYPE_A ? 4 : 16;
-        const char *wrong = ask(check, &check->authority.resolver, check->target->name,
-                                types[t], FLAG_RD, &msg);
+        const char *wrong = authority_resolve(&check->authority, check->target->name,
+                                              types[t], FLAG_RD, &msg);
         if (wrong != NULL) {
             find(check, FOUND_UNKNOWN, "resolver, asked for addresses: %s", wrong);
             continue;

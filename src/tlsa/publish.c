@@ -66,12 +66,13 @@ static void tell_views(const struct authority *authority)
 {
     for (size_t i = 0; i < authority->count; i++) {
         const struct authority_server *server = &authority->servers[i];
+        bool is_away = server->view == AUTHORITY_AWAY;
         if (server->view != AUTHORITY_SERVES)
-            tool_fail(TOOL_OUTSIDE, "name server %s %s %s",
+            tool_fail(TOOL_OUTSIDE, "name server %s %s %s%s%s",
                       tool_name_text(authority->tool, server->name),
-                      server->view == AUTHORITY_LACKS ? "does not serve"
-                                                      : "cannot be asked for",
-                      tool_name_text(authority->tool, authority->target));
+                      is_away ? "cannot be asked for" : "does not serve",
+                      tool_name_text(authority->tool, authority->target),
+                      is_away ? ": " : "", is_away ? server->why : "");
     }
 }
 
@@ -79,8 +80,7 @@ static int wait_for(struct publish *publish, struct name owner, time_t deadline)
 {
     struct authority authority;
     struct tool *tool = publish->tool;
-    int code =
-        authority_open(tool, publish->resolver, publish->ns_port, &authority);
+    int code = authority_open(tool, publish->resolver, publish->ns_port, &authority);
     if (code == TOOL_DONE)
         code = authority_find(&authority, owner);
     if (code != TOOL_DONE)

@@ -193,6 +193,7 @@ int publisher_apply(struct publisher *publisher, const struct publisher_change *
     out_found->zone = rrset.zone;
     memcpy(out_found->has_wanted, rrset.has_wanted, sizeof rrset.has_wanted);
     memcpy(out_found->has_unwanted, rrset.has_unwanted, sizeof rrset.has_unwanted);
+    out_found->is_changed = rrset.wrong > 0;
     if (code == TOOL_DONE && rrset.wrong > 0)
         code = correct_rrset(publisher, &rrset);
     dns_client_close(publisher->client);

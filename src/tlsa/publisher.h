@@ -33,6 +33,7 @@ struct publisher_found {
     struct name_buf zone;
     bool has_wanted[TLSA_RECORDS];
     bool has_unwanted[TLSA_RECORDS];
+    bool is_changed; /* it was not as asked */
 };
 
 /* Both: TOOL_DONE, else as told. */

@@ -252,10 +252,11 @@ static void note_views(struct pass *pass, struct rollover_seen *seen)
         if (server->view == AUTHORITY_SERVES)
             continue;
         if (seen->view == ROLLOVER_SERVES || (seen->view == ROLLOVER_AWAY && !is_away))
-            wait_for(pass, "name server %s, which %s %s",
+            wait_for(pass, "name server %s, which %s %s%s%s",
                      tool_name_text(pass->tool, server->name),
                      is_away ? "cannot be asked for" : "does not serve the records at",
-                     tool_name_text(pass->tool, authority->target));
+                     tool_name_text(pass->tool, authority->target), is_away ? ": " : "",
+                     is_away ? server->why : "");
         if (!is_away)
             seen->view = ROLLOVER_LACKS;
         else if (seen->view == ROLLOVER_SERVES)
@@ -302,11 +303,13 @@ static int look(struct pass *pass, struct rollover_seen *out)
 
 /* ---- publish and retire ---- */
 
-static int change_records(struct pass *pass, const struct tlsa_records *unwanted)
+static int change_records(struct pass *pass, const struct tlsa_records *unwanted,
+                          bool *out_is_changed)
 {
     const struct rollover_goal *goal = &pass->saved->goal;
     struct publisher publisher;
     int code = publisher_open(pass->tool, &publisher);
+    *out_is_changed = false;
     for (size_t i = 0; code == TOOL_DONE && i < goal->name_count; i++) {
         struct publisher_found found;
         const struct publisher_change change = {
@@ -318,6 +321,7 @@ static int change_records(struct pass *pass, const struct tlsa_records *unwanted
         code = change.owner.octets != NULL
                    ? publisher_apply(&publisher, &change, &found)
                    : TOOL_CONFIG;
+        *out_is_changed |= code == TOOL_DONE && found.is_changed;
     }
     publisher_close(&publisher);
     return code;
@@ -326,10 +330,13 @@ static int change_records(struct pass *pass, const struct tlsa_records *unwanted
 static int publish(struct pass *pass)
 {
     static const struct tlsa_records none = {.count = 0};
-    int code = change_records(pass, &none);
+    bool is_changed;
+    int code = change_records(pass, &none, &is_changed);
     if (code != TOOL_DONE)
         return code;
     pass->is_published = true;
+    if (!is_changed) /* and some name server does not have it yet */
+        return TOOL_DONE;
     say_records(pass, "published", &pass->saved->goal.records);
     if (!authority_is_signed(&pass->authority))
         tool_warn("%s: the zone %s is not signed: nobody believes its TLSA",
@@ -363,12 +370,14 @@ static int retire(struct pass *pass)
 {
     int code = TOOL_DONE;
     if (pass->saved->retired.count > 0 && pass->saved->goal.name_count > 0) {
+        bool is_changed = false;
         code = look_at_services(pass);
         if (code == TOOL_DONE)
-            code = change_records(pass, &pass->saved->retired);
+            code = change_records(pass, &pass->saved->retired, &is_changed);
         if (code != TOOL_DONE)
             return code;
-        say_records(pass, "deleted", &pass->saved->retired);
+        if (is_changed)
+            say_records(pass, "deleted", &pass->saved->retired);
     }
     code = rollover_state_settle(&pass->state, pass->certificate->name);
     if (code != TOOL_DONE)

@@ -176,7 +176,6 @@ static int add_record(struct targets *targets, const struct wire_msg *msg,
 static int add_pointed(struct targets *targets, struct authority *authority,
                        struct name owner, struct pointing *pointing)
 {
-    const struct dns_client_key none = {.hmac = NULL};
     const char *text =
         arena_string(&targets->tool->arena, tool_name_text(targets->tool, owner));
     struct wire_msg msg;
@@ -184,11 +183,8 @@ static int add_pointed(struct targets *targets, struct authority *authority,
     if (text == NULL)
         return tool_fail(TOOL_OUTSIDE, "out of memory");
     pointing->owner = text;
-    const char *wrong = dns_client_open(authority->client, &authority->resolver, none);
-    if (wrong == NULL)
-        wrong = dns_client_ask(authority->client, owner, pointing->type,
-                               FLAG_RD | FLAG_AD, &msg);
-    dns_client_close(authority->client);
+    const char *wrong =
+        authority_resolve(authority, owner, pointing->type, FLAG_RD | FLAG_AD, &msg);
     if (wrong != NULL)
         return tool_fail(TOOL_OUTSIDE, "the resolver, asked for %s: %s", text, wrong);
     size_t at = msg.section_at[SECTION_PREREQUISITE];

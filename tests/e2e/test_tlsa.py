@@ -134,12 +134,12 @@ def test_wait(new_lab, certificate, tmp_path):
                    NAME, "25/tcp", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(f"served   by all 1 name servers of {SHADOW}.\n")
-    # A name server that serves nothing of it: it is published, and the wait fails.
+    # A name server that has nothing to say of it: it is published, and the wait fails.
     done = publish(gateway, gateway.key(), certificate, *words, gateway.port,
                    NAME, "25/tcp", folder=tmp_path)
     assert done.returncode == 4
     assert done.stdout.startswith("there ")
-    assert f"name server ns.duckcorp.org. does not serve {TARGET}." in done.stderr
+    assert f"name server ns.duckcorp.org. cannot be asked for {TARGET}.: REFUSED" in done.stderr
     done = publish(gateway, gateway.key(), certificate, *words, free_port(),
                    NAME, "25/tcp", folder=tmp_path)
     assert done.returncode == 4 and "cannot be asked" in done.stderr
