@@ -5,6 +5,7 @@
 
 #include "dns/type.h"
 #include "tlsa/answer.h"
+#include "tlsa/route.h"
 
 /* More CNAMEs in a row are a loop. */
 #define CHAIN_LINKS 16
@@ -223,6 +224,7 @@ static int find_addresses(struct authority *authority, struct authority_server *
     if (server->count == 0)
         return tool_fail(TOOL_OUTSIDE, "name server %s has no address",
                          tool_name_text(authority->tool, server->name));
+    server->count = route_sort(server->addresses, server->count);
     return TOOL_DONE;
 }
 

@@ -8,6 +8,7 @@
 #include "dns/type.h"
 #include "tlsa/answer.h"
 #include "tlsa/probe.h"
+#include "tlsa/route.h"
 #include "tlsa/target.h"
 #include "tlsa/tool.h"
 
@@ -241,7 +242,7 @@ static size_t find_addresses(struct check *check, struct addr *out)
             memcpy(out[count++].octets, msg.octets + rr.rdata_at, len);
         }
     }
-    return count;
+    return route_sort(out, count);
 }
 
 static void judge_expiry(struct check *check, const char *address, int64_t seconds_left)

@@ -12,8 +12,10 @@
 
 #include "tlsa/child.h"
 #include "tlsa/probe.h"
+#include "tlsa/route.h"
 
 #define PROBE_PAUSE_MS 300
+#define ADDRESSES_MAX  64
 /* systemctl(1), is-active: it is known, and not running. */
 #define SYSTEMCTL_NOT_RUNNING 3
 
@@ -193,11 +195,30 @@ static bool see_address(const struct watch *watch, const struct probe *probe,
     return false;
 }
 
+/* How many; *out_error: what getaddrinfo says. */
+static size_t find_addresses(const struct deployment_probe *wanted,
+                             struct addr out[static ADDRESSES_MAX], int *out_error)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *all = NULL;
+    size_t count = 0;
+    *out_error = getaddrinfo(wanted->host, NULL, &hints, &all);
+    if (*out_error != 0)
+        return 0;
+    for (const struct addrinfo *at = all; at != NULL && count < ADDRESSES_MAX;
+         at = at->ai_next) {
+        out[count] = addr_from_sockaddr(at->ai_addr);
+        out[count++].port = wanted->port;
+    }
+    freeaddrinfo(all);
+    return route_sort(out, count);
+}
+
 /* At every address of its host. */
 static bool see_service(const struct watch *watch,
                         const struct deployment_probe *wanted)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addr addresses[ADDRESSES_MAX];
     struct probe probe = {
         .host = wanted->host,
         .starttls = wanted->starttls,
@@ -205,22 +226,20 @@ static bool see_service(const struct watch *watch,
         .records = watch->records->array,
         .count = watch->records->count,
     };
-    struct addrinfo *all = NULL;
     struct addr literal;
     bool is_seen = true;
+    int error;
     if (addr_parse(wanted->host, &literal) == RES_OK)
         probe.host = first_name(watch->certificate, watch->arena);
-    int error = getaddrinfo(wanted->host, NULL, &hints, &all);
+    size_t count = find_addresses(wanted, addresses, &error);
     if (error != 0) {
         (void)say(watch->why, "%s: %s", wanted->text, gai_strerror(error));
         return false;
     }
-    for (const struct addrinfo *at = all; is_seen && at != NULL; at = at->ai_next) {
-        probe.address = addr_from_sockaddr(at->ai_addr);
-        probe.address.port = wanted->port;
+    for (size_t i = 0; is_seen && i < count; i++) {
+        probe.address = addresses[i];
         is_seen = see_address(watch, &probe, wanted->text);
     }
-    freeaddrinfo(all);
     return is_seen;
 }
 

@@ -203,6 +203,7 @@ def tlsa(certificate, usage=3):
 
 
 WRONG = "3 1 1 " + "00" * 32
+NO_WAY = "255.255.255.255"  # as an IPv6 address is where there is no IPv6
 
 
 def test_good(world, certificates):
@@ -212,6 +213,22 @@ def test_good(world, certificates):
     assert "DANE holds" in done.stdout
     assert "the same at all 2 name servers" in done.stdout
     assert "(AD)" in done.stdout
+
+
+def test_an_address_that_we_have_no_way_to(world, certificates):
+    """It says nothing of the others of the same server; alone, nothing is known."""
+    port = world.serve(certificates / "good.pem", tlsa(certificates / "good.pem"))
+    world.table["ns1.duck.example.", "A"].append(NO_WAY)
+    world.table[HOST, "A"].append(NO_WAY)
+    done = world.run(f"{HOST}:{port}")
+    assert (done.returncode, done.stderr) == (0, "") and ": good\n" in done.stdout
+    world.table[HOST, "A"] = [NO_WAY]
+    done = world.run(f"{HOST}:{port}")
+    assert done.returncode == 4 and f"{NO_WAY}:{port}: " in done.stdout
+    world.table[HOST, "A"] = ["127.0.0.1"]
+    world.table["ns1.duck.example.", "A"] = [NO_WAY]
+    done = world.run(f"{HOST}:{port}")
+    assert done.returncode == 4 and f"ns1.duck.example. ({NO_WAY})" in done.stdout
 
 
 def test_of_openssl(world, certificates):

@@ -698,6 +698,27 @@ def test_a_probe_sees_the_new_certificate(site):
         assert has(site, "next")
 
 
+def test_a_probe_leaves_out_addresses_that_we_have_no_way_to(site):
+    """Such as IPv6 ones where there is no IPv6; where there is no other, it fails."""
+    hosts = site.folder / "hosts"
+    inside = ["unshare", "--mount", "sh", "-c",
+              f'mount --bind {hosts} /etc/hosts && exec "$@"', "-"]
+    hosts.write_text("")
+    if subprocess.run([*inside, "true"], capture_output=True, timeout=30).returncode:
+        pytest.skip("no mount namespace")
+    with Service(site) as service:
+        site.write(("s", PAIR, f'tell = {{ command = "{service.script} {site.tls}"; }}; '
+                    f'probe = [ "mx1.example.org:{service.port}" ]; probe_s = 3;'))
+        hosts.write_text("255.255.255.255 mx1.example.org\n127.0.0.1 mx1.example.org\n")
+        is_good(site.deploy(prefix=inside))
+        assert has(site, "ecdsa")
+        site.renew("next", "ca")
+        hosts.write_text("255.255.255.255 mx1.example.org\n")
+        done = site.deploy(prefix=inside)
+        assert done.returncode == 4 and "at 255.255.255.255" in done.stderr
+        assert has(site, "ecdsa")
+
+
 def test_a_probe_that_sees_another_certificate_goes_back(site):
     stale = site.folder / "stale"
     stale.mkdir()
