@@ -88,25 +88,43 @@ static struct arena_chunk *add_chunk(struct arena *arena, size_t len)
     return chunk;
 }
 
+/* Room for len octets that begin at a multiple of alignment, a power of two. */
+static void *take(struct arena *arena, size_t len, size_t alignment)
+{
+    struct arena_chunk *chunk = arena->newest;
+    size_t gap = chunk != NULL ? -chunk->used & (alignment - 1) : 0;
+
+    if (len > SIZE_MAX - gap ||
+        (arena->limit != 0 && len + gap > arena->limit - arena->used))
+        return NULL;
+    if (chunk == NULL || len + gap > chunk->capacity - chunk->used) {
+        chunk = add_chunk(arena, len);
+        gap = 0;
+    }
+    if (chunk == NULL)
+        return NULL;
+    uint8_t *room = (uint8_t *)chunk->octets + chunk->used + gap;
+    chunk->used += gap + len;
+    arena->used += gap + len;
+    assert(arena->limit == 0 || arena->used <= arena->limit);
+    return room;
+}
+
 void *arena_alloc(struct arena *arena, size_t len)
 {
     if (len > SIZE_MAX - ALIGNMENT)
         return NULL;
     /* An empty allocation takes a unit too, so that its pointer is its own. */
     size_t need = len == 0 ? ALIGNMENT : (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    if (arena->limit != 0 && need > arena->limit - arena->used)
-        return NULL;
+    void *room = take(arena, need, ALIGNMENT);
+    return room != NULL ? memset(room, 0, need) : NULL;
+}
 
-    struct arena_chunk *chunk = arena->newest;
-    if (chunk == NULL || need > chunk->capacity - chunk->used)
-        chunk = add_chunk(arena, need);
-    if (chunk == NULL)
-        return NULL;
-    void *room = (uint8_t *)chunk->octets + chunk->used;
-    chunk->used += need;
-    arena->used += need;
-    assert(arena->limit == 0 || arena->used <= arena->limit);
-    return memset(room, 0, need);
+uint8_t *arena_pack(struct arena *arena, const uint8_t *octets, size_t len)
+{
+    uint8_t *room = take(arena, len == 0 ? 1 : len, 1);
+
+    return room != NULL && len > 0 ? memcpy(room, octets, len) : room;
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t each)

@@ -1,6 +1,7 @@
 /*
  * An arena: memory of one request or one snapshot, freed whole. Floor 1a.
- * Allocations are aligned for any type and zeroed. Nothing is freed alone.
+ * Allocations are zeroed and, but for packed ones, aligned for any type. Nothing is
+ * freed alone.
  */
 #ifndef TSIGATE_BASE_ARENA_H
 #define TSIGATE_BASE_ARENA_H
@@ -29,6 +30,9 @@ void arena_fini(struct arena *arena) NONNULL;
 void *arena_alloc(struct arena *arena, size_t len) MUST_CHECK NONNULL;
 void *arena_array(struct arena *arena, size_t count, size_t each) MUST_CHECK NONNULL;
 void *arena_copy(struct arena *arena, const void *octets, size_t len) MUST_CHECK
+    NONNULL_AT(1);
+/* For octets by the million, as names: aligned for nothing, so one behind the other. */
+uint8_t *arena_pack(struct arena *arena, const uint8_t *octets, size_t len) MUST_CHECK
     NONNULL_AT(1);
 char *arena_string(struct arena *arena, const char *string) MUST_CHECK NONNULL;
 char *arena_string_n(struct arena *arena, const char *chars, size_t len) MUST_CHECK

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/pages.h"
 
 /* Linear probing, and removal by shifting back: no tombstones, so a table that lives
@@ -26,25 +27,6 @@ void map_fini(struct map *map)
 {
     free(map->slots);
     map_init(map);
-}
-
-/* Eight octets a step; the multiplier is 2^64 divided by the golden ratio. */
-static uint32_t hash_of(const void *key, size_t len)
-{
-    const uint64_t multiplier = UINT64_C(0x9e3779b97f4a7c15);
-    const uint8_t *octets = key;
-    uint64_t hash = len * multiplier;
-
-    while (len > 0) {
-        uint64_t word = 0;
-        size_t n = len < sizeof(word) ? len : sizeof(word);
-        memcpy(&word, octets, n);
-        hash = (hash ^ word) * multiplier;
-        hash ^= hash >> 32;
-        octets += n;
-        len -= n;
-    }
-    return (uint32_t)hash;
 }
 
 /* The slot that holds key, or the free one where it would go. */
@@ -104,12 +86,12 @@ void *map_get(const struct map *map, const void *key, size_t len)
 {
     if (map->count == 0)
         return NULL;
-    return map->slots[find_slot(map, key, len, hash_of(key, len))].value;
+    return map->slots[find_slot(map, key, len, hash_octets(key, len))].value;
 }
 
 enum result map_put(struct map *map, const void *key, size_t len, void *value)
 {
-    uint32_t hash = hash_of(key, len);
+    uint32_t hash = hash_octets(key, len);
 
     if (len > UINT32_MAX)
         return RES_EMEM;
@@ -130,7 +112,7 @@ void *map_remove(struct map *map, const void *key, size_t len)
     if (map->count == 0)
         return NULL;
     size_t mask = map->capacity - 1;
-    size_t hole = find_slot(map, key, len, hash_of(key, len));
+    size_t hole = find_slot(map, key, len, hash_octets(key, len));
     void *value = map->slots[hole].value;
     if (value == NULL)
         return NULL;

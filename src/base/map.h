@@ -1,7 +1,6 @@
 /*
  * A flat hash table from octet strings to pointers (open addressing). Floor 1a.
- * Keys are borrowed: they live where the values live. Only operators' files and
- * authenticated requests put something in, so the hash needs no secret.
+ * Keys are borrowed: they live where the values live.
  */
 #ifndef TSIGATE_BASE_MAP_H
 #define TSIGATE_BASE_MAP_H

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/timestamp.h"
 
@@ -18,53 +19,86 @@ static enum result line_error(struct acl_parser *parser, const struct acl_word *
 
 /* ---- hosts ---- */
 
-static enum result add_host(struct acl_source *source, struct name name,
-                            struct place place, struct acl_host_entry **out)
+static uint32_t hash_name(struct name name)
 {
-    if (source->host_count == source->host_capacity) {
-        size_t capacity = source->host_capacity == 0 ? 64 : source->host_capacity * 2;
-        struct acl_host **hosts =
-            arena_array(&source->arena, capacity, sizeof(struct acl_host *));
-        if (hosts == NULL)
-            return RES_EMEM;
-        if (source->host_count > 0)
-            memcpy(hosts, source->hosts, source->host_count * sizeof(*hosts));
-        source->hosts = hosts;
-        source->host_capacity = capacity;
-    }
-    struct acl_host_entry *entry = arena_alloc(&source->arena, sizeof(*entry));
-    if (entry == NULL)
-        return RES_EMEM;
-    entry->host.name = name_copy(&source->arena, name);
-    entry->host.place = place;
-    entry->host.index = source->host_count;
-    entry->keys_end = &entry->host.keys;
-    entry->from_end = &entry->host.from;
-    if (entry->host.name.octets == NULL ||
-        map_put(&source->host_by_name, entry->host.name.octets, entry->host.name.len,
-                &entry->host) != RES_OK)
-        return RES_EMEM;
-    source->hosts[source->host_count++] = &entry->host;
-    *out = entry;
+    return hash_octets(name.octets, name.len);
+}
+
+/* Room for one host more; twice as much as there was, if there is none. */
+static enum result make_room(struct acl_source *source)
+{
+    struct row_index larger;
+    size_t count = source->hosts.count;
+
+    if (!row_index_is_full(&source->host_by_name))
+        return RES_OK;
+    enum result result = row_index_open(&larger, 2 * count + 1, 0);
+    if (result != RES_OK)
+        return result;
+    for (size_t i = 0; i < count; i++)
+        row_index_add(&larger, hash_name(acl_source_host(source, i)->name),
+                      (uint32_t)i);
+    row_index_close(&source->host_by_name);
+    source->host_by_name = larger;
     return RES_OK;
+}
+
+static enum result add_host(struct acl_source *source, struct name name,
+                            struct place place, struct acl_host **out)
+{
+    const uint8_t *octets = arena_pack(&source->arena, name.octets, name.len);
+    if (octets == NULL || make_room(source) != RES_OK)
+        return RES_EMEM;
+    struct acl_host *host = rows_add(&source->hosts);
+    if (host == NULL)
+        return RES_EMEM;
+    host->name = (struct name){octets, name.len};
+    host->place = place;
+    host->index = (uint32_t)source->hosts.count - 1;
+    row_index_add(&source->host_by_name, hash_name(name), host->index);
+    *out = host;
+    return RES_OK;
+}
+
+struct acl_host *acl_source_host_named(const struct acl_source *source,
+                                       struct name name)
+{
+    struct row_probe probe = row_probe_of(hash_name(name));
+    for (uint32_t row;
+         (row = row_index_next(&source->host_by_name, &probe)) != ROW_NONE;) {
+        struct acl_host *host = acl_source_host(source, row);
+        if (name_equal(host->name, name))
+            return host;
+    }
+    return NULL;
 }
 
 /* The host called so; `host` and `grant` declare it alike. */
 static enum result declare_host(struct acl_parser *parser, const struct acl_word *word,
-                                struct acl_host_entry **out)
+                                struct acl_host **out)
 {
-    struct name_buf buf;
-    enum result result = acl_plain_name_parse(parser, word, &buf);
+    struct name_buf name;
+    enum result result = acl_plain_name_parse(parser, word, &name);
     if (result != RES_OK)
         return result;
-    struct name name = name_of(&buf);
-    struct acl_host *host =
-        map_get(&parser->source->host_by_name, name.octets, name.len);
-    if (host != NULL) {
-        *out = (struct acl_host_entry *)host; /* its first member */
+    *out = acl_source_host_named(parser->source, name_of(&name));
+    if (*out != NULL)
         return RES_OK;
-    }
-    return add_host(parser->source, name, word->place, out);
+    return add_host(parser->source, name_of(&name), word->place, out);
+}
+
+/* The lines of the host whose block is open. NULL: no memory. */
+static struct acl_host_lines *lines_of(struct acl_parser *parser)
+{
+    struct acl_host *host = parser->host;
+    if (host->lines != NULL)
+        return host->lines;
+    struct acl_host_lines *lines = arena_alloc(&parser->source->arena, sizeof(*lines));
+    if (lines == NULL)
+        return NULL;
+    lines->keys_end = &lines->keys;
+    lines->from_end = &lines->from;
+    return host->lines = lines;
 }
 
 static enum result parse_host(struct acl_parser *parser, const struct acl_line *line)
@@ -141,11 +175,14 @@ static enum result parse_key(struct acl_parser *parser, const struct acl_line *l
     key->name = name_copy(&parser->source->arena, name_of(&name));
     if (key->name.octets == NULL)
         return RES_EMEM;
-    if (parser->block == ACL_BLOCK_HOST) {
-        key->host = &parser->host->host;
-        *parser->host->keys_end = key;
-        parser->host->keys_end = &key->next;
-    }
+    if (parser->block != ACL_BLOCK_HOST)
+        return RES_OK;
+    struct acl_host_lines *lines = lines_of(parser);
+    if (lines == NULL)
+        return RES_EMEM;
+    key->host = parser->host;
+    *lines->keys_end = key;
+    lines->keys_end = &key->next;
     return RES_OK;
 }
 
@@ -169,10 +206,13 @@ static enum result parse_from_word(struct acl_parser *parser,
         return RES_EMEM;
     from->prefix = prefix;
     from->place = word->place;
-    if (parser->block == ACL_BLOCK_HOST) {
-        *parser->host->from_end = from;
-        parser->host->from_end = &from->next;
-    }
+    if (parser->block != ACL_BLOCK_HOST)
+        return RES_OK;
+    struct acl_host_lines *lines = lines_of(parser);
+    if (lines == NULL)
+        return RES_EMEM;
+    *lines->from_end = from;
+    lines->from_end = &from->next;
     return RES_OK;
 }
 
@@ -216,8 +256,8 @@ static enum result parse_grant(struct acl_parser *parser, const struct acl_line 
         return line_error(parser, &line->words[0], "acl-syntax",
                           "write grant HOST PROFILE WORD... [OPTION...]");
     }
-    struct acl_host_entry *entry = NULL;
-    enum result declared = declare_host(parser, &line->words[1], &entry);
+    struct acl_host *host = NULL;
+    enum result declared = declare_host(parser, &line->words[1], &host);
     if (declared == RES_EMEM)
         return declared;
     const struct acl_word *word = &line->words[2];
@@ -227,9 +267,9 @@ static enum result parse_grant(struct acl_parser *parser, const struct acl_line 
     if (profile == NULL)
         result = unknown_profile(parser, word);
     else if (declared == RES_OK)
-        result = acl_grant_parse(parser, &entry->host, profile, word, line->count - 2);
-    if (entry != NULL && result != RES_OK)
-        entry->host.is_incomplete = true;
+        result = acl_grant_parse(parser, host, profile, word, line->count - 2);
+    if (host != NULL && result != RES_OK)
+        host->is_incomplete = true;
     return result;
 }
 
@@ -376,8 +416,7 @@ static enum result parse_inner(struct acl_parser *parser, const struct acl_line 
         return placed;
     if (statement != NULL)
         return statement->parse(parser, line);
-    const struct acl_host *host =
-        parser->block == ACL_BLOCK_HOST ? &parser->host->host : NULL;
+    const struct acl_host *host = parser->block == ACL_BLOCK_HOST ? parser->host : NULL;
     return acl_grant_parse(parser, host, profile, word, line->count);
 }
 
@@ -427,14 +466,14 @@ void acl_source_init(struct acl_source *source)
 {
     *source = (struct acl_source){0};
     arena_init(&source->arena, SOURCE_CHUNK_OCTETS, 0);
-    map_init(&source->host_by_name);
+    rows_init(&source->hosts, sizeof(struct acl_host), &source->arena);
     map_init(&source->profile_by_name);
 }
 
 void acl_source_fini(struct acl_source *source)
 {
     acl_regexes_free(source->regexes);
-    map_fini(&source->host_by_name);
+    row_index_close(&source->host_by_name);
     map_fini(&source->profile_by_name);
     arena_fini(&source->arena);
     *source = (struct acl_source){0};
@@ -449,7 +488,7 @@ static void note_loss(struct acl_parser *parser, const struct acl_line *line)
         (acl_word_is(word, "grant") ||
          map_get(&parser->source->profile_by_name, word->text, word->len) != NULL);
     if (parser->block == ACL_BLOCK_HOST)
-        parser->host->host.is_incomplete = true;
+        parser->host->is_incomplete = true;
     if (!is_grant && !parser->is_stock)
         parser->source->has_lost_keys = true;
 }

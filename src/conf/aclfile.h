@@ -16,6 +16,8 @@
 #include "base/diag.h"
 #include "base/map.h"
 #include "base/result.h"
+#include "base/row_index.h"
+#include "base/rows.h"
 #include "dns/name.h"
 #include "dns/update.h"
 
@@ -153,14 +155,29 @@ struct acl_from_line {
     struct acl_from_line *next;
 };
 
+/* What a host's block says of the host itself, in file order. */
+struct acl_host_lines {
+    struct acl_key_line *keys, **keys_end;  /* none: the key of its own name */
+    struct acl_from_line *from, **from_end; /* none: from anywhere */
+};
+
 struct acl_host {
     struct name name;
-    struct acl_key_line *keys;  /* in file order; none: the key of its own name */
-    struct acl_from_line *from; /* none: from anywhere */
-    struct place place;         /* where it was first declared */
-    size_t index;               /* in acl_source.hosts */
-    bool is_incomplete;         /* a line of it had an error and is not here */
+    struct acl_host_lines *lines; /* NULL: none */
+    struct place place;           /* where it was first declared */
+    uint32_t index;               /* in acl_source.hosts */
+    bool is_incomplete;           /* a line of it had an error and is not here */
 };
+
+static inline const struct acl_key_line *acl_host_keys(const struct acl_host *host)
+{
+    return host->lines != NULL ? host->lines->keys : NULL;
+}
+
+static inline const struct acl_from_line *acl_host_from(const struct acl_host *host)
+{
+    return host->lines != NULL ? host->lines->from : NULL;
+}
 
 struct acl_name_word {
     struct acl_template template;
@@ -197,10 +214,8 @@ struct acl_alias {
 /* All statements of all files, in file order. Everything lies in its arena. */
 struct acl_source {
     struct arena arena;
-    struct acl_host **hosts;
-    size_t host_count;
-    size_t host_capacity;
-    struct map host_by_name;
+    struct rows hosts; /* struct acl_host */
+    struct row_index host_by_name;
     struct map profile_by_name; /* key: the name's characters */
     struct acl_grant *grants, *last_grant;
     size_t grant_count;
@@ -211,6 +226,15 @@ struct acl_source {
 
 void acl_source_init(struct acl_source *source) NONNULL;
 void acl_source_fini(struct acl_source *source) NONNULL;
+
+static inline struct acl_host *acl_source_host(const struct acl_source *source,
+                                               size_t index)
+{
+    return rows_at(&source->hosts, index);
+}
+/* NULL: no host of that name. */
+struct acl_host *acl_source_host_named(const struct acl_source *source,
+                                       struct name name) NONNULL;
 
 /*
  * Parses one file's text and adds its statements. file must live as long as source.

@@ -46,13 +46,6 @@ enum acl_block {
                        statement stands */
 };
 
-/* A host with the ends of its lists, so that reopening it costs nothing. */
-struct acl_host_entry {
-    struct acl_host host; /* first: acl_source knows it by this */
-    struct acl_key_line **keys_end;
-    struct acl_from_line **from_end;
-};
-
 /* The profile whose block is open. */
 struct acl_draft {
     struct acl_profile *profile; /* NULL: its name has an error */
@@ -69,8 +62,8 @@ struct acl_parser {
     struct arena scratch; /* the line in hand */
     bool is_stock;
     enum acl_block block;
-    struct acl_host_entry *host; /* of ACL_BLOCK_HOST */
-    struct acl_draft draft;      /* of ACL_BLOCK_PROFILE */
+    struct acl_host *host;  /* of ACL_BLOCK_HOST */
+    struct acl_draft draft; /* of ACL_BLOCK_PROFILE */
 };
 
 /* Part of a word as a word, at its own column whatever quotes and escapes stand before

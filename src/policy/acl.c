@@ -10,7 +10,7 @@
 
 const struct acl_host *acl_host_named(const struct acl *acl, struct name name)
 {
-    return map_get(&acl->source->host_by_name, name.octets, name.len);
+    return acl_source_host_named(acl->source, name);
 }
 
 struct acl_credential acl_credential_of(const struct acl *acl, struct name key_name)
@@ -21,12 +21,13 @@ struct acl_credential acl_credential_of(const struct acl *acl, struct name key_n
 
     if (line != NULL)
         return (struct acl_credential){line->host, line};
-    return (struct acl_credential){own != NULL && own->keys == NULL ? own : NULL, NULL};
+    return (struct acl_credential){
+        own != NULL && acl_host_keys(own) == NULL ? own : NULL, NULL};
 }
 
 struct acl_credential acl_credential_first(const struct acl_host *host)
 {
-    return (struct acl_credential){host, host->keys};
+    return (struct acl_credential){host, acl_host_keys(host)};
 }
 
 bool acl_credential_next(struct acl_credential *credential)
@@ -64,9 +65,9 @@ struct place acl_credential_place(struct acl_credential credential)
 
 bool acl_source_is_allowed(const struct acl_host *host, const struct addr *from)
 {
-    if (host->from == NULL)
+    if (acl_host_from(host) == NULL)
         return true;
-    for (const struct acl_from_line *line = host->from; line != NULL;
+    for (const struct acl_from_line *line = acl_host_from(host); line != NULL;
          line = line->next) {
         if (prefix_contains(&line->prefix, from))
             return true;

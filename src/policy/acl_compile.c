@@ -428,8 +428,8 @@ static enum result expand_grants(struct compiler *c)
         if (c->grant->host != NULL)
             res = expand_for_host(c, c->grant->host);
         for (size_t i = 0;
-             c->grant->host == NULL && i < source->host_count && res == RES_OK; i++)
-            res = expand_for_host(c, source->hosts[i]);
+             c->grant->host == NULL && i < source->hosts.count && res == RES_OK; i++)
+            res = expand_for_host(c, acl_source_host(source, i));
     }
     return res;
 }
@@ -443,7 +443,7 @@ static size_t count_expansions(const struct acl_source *source)
 
     for (const struct acl_grant *grant = source->grants; grant != NULL;
          grant = grant->next) {
-        size_t hosts = grant->host != NULL ? 1 : source->host_count;
+        size_t hosts = grant->host != NULL ? 1 : source->hosts.count;
         size_t ports = grant->port_count > 0 ? grant->port_count : 1;
         size_t each;
         if (__builtin_mul_overflow(hosts, grant->name_count, &each) ||
@@ -476,11 +476,11 @@ static void warn_of_idle_hosts(struct compiler *c)
     char text[NAME_TEXT_OCTETS];
     const struct acl_source *source = c->acl->source;
 
-    for (size_t i = 0; i < source->host_count; i++) {
-        if (!c->has_right[i] && !source->hosts[i]->is_incomplete)
-            diags_warn(c->diags, source->hosts[i]->place, "host-without-grant",
-                       "host %s may do nothing",
-                       name_to_text(source->hosts[i]->name, text));
+    for (size_t i = 0; i < source->hosts.count; i++) {
+        if (!c->has_right[i] && !acl_source_host(source, i)->is_incomplete)
+            diags_warn(c->diags, acl_source_host(source, i)->place,
+                       "host-without-grant", "host %s may do nothing",
+                       name_to_text(acl_source_host(source, i)->name, text));
     }
 }
 
@@ -491,8 +491,8 @@ static enum result compile(struct compiler *c, size_t room)
 
     if (res == RES_OK)
         res = map_reserve(&c->acl->exact, room);
-    for (size_t i = 0; i < source->host_count && res == RES_OK; i++)
-        res = add_credentials(c, source->hosts[i]);
+    for (size_t i = 0; i < source->hosts.count && res == RES_OK; i++)
+        res = add_credentials(c, acl_source_host(source, i));
     if (res == RES_OK)
         res = expand_grants(c);
     if (res != RES_OK)
@@ -514,7 +514,7 @@ enum result acl_compile(const struct acl_source *source, const struct zones *zon
         return RES_EMEM;
     out->rights = arena_array(arena, room, sizeof(struct acl_right *));
     c.tails = calloc(room + 1, sizeof(struct acl_right *));
-    c.has_right = calloc(source->host_count + 1, sizeof(bool));
+    c.has_right = calloc(source->hosts.count + 1, sizeof(bool));
     if (out->rights != NULL && c.tails != NULL && c.has_right != NULL)
         res = compile(&c, room);
     free(c.tails);

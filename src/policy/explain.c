@@ -356,7 +356,7 @@ static void remedy_cname(const struct change *change, struct writer *w)
 
 static void remedy_source(const struct plan *plan, struct writer *w)
 {
-    const struct acl_from_line *from = plan->host->from;
+    const struct acl_from_line *from = acl_host_from(plan->host);
     if (from == NULL)
         return;
     writer_printf(w, "the addresses of the host: %s:%u", from->place.file,

@@ -196,8 +196,9 @@ static void check_files(struct joining *j)
 {
     const struct acl_source *source = j->acl->source;
 
-    for (size_t i = 0; i < source->host_count; i++) {
-        struct acl_credential credential = acl_credential_first(source->hosts[i]);
+    for (size_t i = 0; i < source->hosts.count; i++) {
+        struct acl_credential credential =
+            acl_credential_first(acl_source_host(source, i));
         do
             warn_if_fileless(j, credential);
         while (acl_credential_next(&credential));

@@ -273,7 +273,7 @@ static enum result lint_aliases(struct linter *l)
 static bool has_successor(const struct linter *l, const struct acl_host *host,
                           const struct acl_key_line *key)
 {
-    for (const struct acl_key_line *other = host->keys; other != NULL;
+    for (const struct acl_key_line *other = acl_host_keys(host); other != NULL;
          other = other->next) {
         if (other->not_before_s <= key->not_after_s &&
             other->not_after_s > l->now_s + LINT_KEY_SOON_S)
@@ -306,7 +306,8 @@ static void lint_keys(struct linter *l, const struct acl_host *host)
     char text[NAME_TEXT_OCTETS];
     bool has_expired = false, has_key = false;
 
-    for (const struct acl_key_line *key = host->keys; key != NULL; key = key->next) {
+    for (const struct acl_key_line *key = acl_host_keys(host); key != NULL;
+         key = key->next) {
         lint_key(l, host, key);
         bool has_file = keyring_find(l->keyring, key->name) != NULL;
         bool is_past = key->not_after_s <= l->now_s;
@@ -326,8 +327,8 @@ enum result lint_acl(const struct acl *acl, const struct keyring *keyring,
     struct linter l = {.acl = acl, .keyring = keyring, .now_s = now_s, .diags = diags};
 
     arena_init(&l.scratch, SCRATCH_CHUNK_OCTETS, 0);
-    for (size_t i = 0; i < acl->source->host_count; i++)
-        lint_keys(&l, acl->source->hosts[i]);
+    for (size_t i = 0; i < acl->source->hosts.count; i++)
+        lint_keys(&l, acl_source_host(acl->source, i));
     enum result res = lint_aliases(&l);
     if (res == RES_OK)
         res = lint_grants(&l);

@@ -30,7 +30,7 @@ struct comparing {
 static enum result list_by_host(const struct acl *acl, struct arena *arena,
                                 struct listed *out)
 {
-    size_t hosts = acl->source->host_count;
+    size_t hosts = acl->source->hosts.count;
 
     out->rights = arena_array(arena, acl->right_count, sizeof(struct acl_right *));
     out->first = arena_array(arena, hosts + 2, sizeof(size_t));
@@ -417,7 +417,8 @@ static enum result compare_host(struct comparing *c)
     bool has_both = c->asking.old.host != NULL && c->asking.new.host != NULL;
 
     c->asking.is_from_changed =
-        has_both && !is_from_equal(c->asking.old.host->from, c->asking.new.host->from);
+        has_both && !is_from_equal(acl_host_from(c->asking.old.host),
+                                   acl_host_from(c->asking.new.host));
     if (is_host_equal(c))
         return RES_OK;
     arena_reset(&c->scratch);
@@ -437,15 +438,15 @@ static enum result compare_hosts(struct comparing *c)
                             *new = c->asking.new.acl->source;
     enum result res = RES_OK;
 
-    for (size_t i = 0; i < old->host_count && res == RES_OK; i++) {
-        c->asking.old.host = old->hosts[i];
+    for (size_t i = 0; i < old->hosts.count && res == RES_OK; i++) {
+        c->asking.old.host = acl_source_host(old, i);
         c->asking.new.host =
             acl_host_named(c->asking.new.acl, c->asking.old.host->name);
         res = compare_host(c);
     }
     c->asking.old.host = NULL;
-    for (size_t i = 0; i < new->host_count &&res == RES_OK; i++) {
-        c->asking.new.host = new->hosts[i];
+    for (size_t i = 0; i < new->hosts.count &&res == RES_OK; i++) {
+        c->asking.new.host = acl_source_host(new, i);
         if (acl_host_named(c->asking.old.acl, c->asking.new.host->name) == NULL)
             res = compare_host(c);
     }
@@ -517,8 +518,9 @@ static enum result compare_keys_of(struct comparing *c, const struct acl *acl,
 {
     enum result res = RES_OK;
 
-    for (size_t i = 0; i < acl->source->host_count; i++) {
-        struct acl_credential key = acl_credential_first(acl->source->hosts[i]);
+    for (size_t i = 0; i < acl->source->hosts.count; i++) {
+        struct acl_credential key =
+            acl_credential_first(acl_source_host(acl->source, i));
         do {
             struct name name = acl_credential_name(key);
             if (but == NULL || acl_credential_of(but, name).host == NULL)

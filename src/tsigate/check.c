@@ -263,7 +263,7 @@ static void print_diags_json(struct tool *tool, struct tool_page *page)
 static void json_counts(struct tool *tool, struct json *json)
 {
     const struct snapshot *snapshot = tool->snapshot;
-    json_number(json, "hosts", (int64_t)snapshot->source.host_count);
+    json_number(json, "hosts", (int64_t)snapshot->source.hosts.count);
     json_number(json, "keys", (int64_t)snapshot->keyring.by_name.count);
     json_number(json, "rights", (int64_t)snapshot->acl.right_count);
     json_number(json, "zones", (int64_t)snapshot->zones.count);
@@ -302,7 +302,7 @@ static void print_summary(const struct tool *tool, bool is_usable, FILE *stream)
         return;
     }
     size_t keys = snapshot->keyring.by_name.count;
-    size_t hosts = snapshot->source.host_count;
+    size_t hosts = snapshot->source.hosts.count;
     size_t rights = snapshot->acl.right_count;
     fprintf(stream, "%s: in order; %zu zone%s, %zu host%s, %zu key%s, %zu right%s",
             tool->conf_file, snapshot->zones.count, plural(snapshot->zones.count),

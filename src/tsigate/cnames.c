@@ -159,9 +159,9 @@ static bool is_granted(const struct cnames *c, struct name original)
     if (bsearch(&original, c->needed, c->needed_count, sizeof *c->needed,
                 compare_to_delegation) != NULL)
         return true;
-    for (size_t i = 0; i < acl->source->host_count; i++) {
+    for (size_t i = 0; i < acl->source->hosts.count; i++) {
         const struct acl_right *rights[ACL_RIGHTS_MAX];
-        if (acl_rights_of(acl, acl->source->hosts[i], original, rights) > 0)
+        if (acl_rights_of(acl, acl_source_host(acl->source, i), original, rights) > 0)
             return true;
     }
     return false;

@@ -40,15 +40,16 @@ static void offer_name(const struct completion *c, struct name name)
 static void offer_hosts(const struct completion *c)
 {
     const struct acl_source *source = &c->tool->snapshot->source;
-    for (size_t i = 0; i < source->host_count; i++)
-        offer_name(c, source->hosts[i]->name);
+    for (size_t i = 0; i < source->hosts.count; i++)
+        offer_name(c, acl_source_host(source, i)->name);
 }
 
 static void offer_keys(const struct completion *c)
 {
     const struct acl_source *source = &c->tool->snapshot->source;
-    for (size_t i = 0; i < source->host_count; i++) {
-        struct acl_credential credential = acl_credential_first(source->hosts[i]);
+    for (size_t i = 0; i < source->hosts.count; i++) {
+        struct acl_credential credential =
+            acl_credential_first(acl_source_host(source, i));
         do
             offer_name(c, acl_credential_name(credential));
         while (acl_credential_next(&credential));

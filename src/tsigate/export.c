@@ -195,7 +195,7 @@ static const char *without(struct export *export, const struct acl_right *right,
         right_text_ops(&w, terms->ops);
         writer_string(&w, ", ");
     }
-    if (right->host->from != NULL) {
+    if (acl_host_from(right->host) != NULL) {
         writer_string(&w, "from ");
         right_text_from(&w, right->host);
         writer_string(&w, ", ");

@@ -59,13 +59,13 @@ static void print_owners(const struct export *export, const struct export_rule *
 
 static void print_addresses(const struct acl_host *host)
 {
-    if (host->from == NULL)
+    if (acl_host_from(host) == NULL)
         return;
     fputs("    address: [", stdout);
-    for (const struct acl_from_line *from = host->from; from != NULL;
+    for (const struct acl_from_line *from = acl_host_from(host); from != NULL;
          from = from->next) {
         char text[ADDR_TEXT_OCTETS];
-        printf("%s%s", from == host->from ? " " : ", ",
+        printf("%s%s", from == acl_host_from(host) ? " " : ", ",
                prefix_format(&from->prefix, text));
     }
     puts(" ]");

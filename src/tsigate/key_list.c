@@ -79,8 +79,9 @@ static int compare_rows(const void *a, const void *b)
 static size_t count_credentials(const struct acl_source *source)
 {
     size_t count = 0;
-    for (size_t i = 0; i < source->host_count; i++) {
-        struct acl_credential credential = acl_credential_first(source->hosts[i]);
+    for (size_t i = 0; i < source->hosts.count; i++) {
+        struct acl_credential credential =
+            acl_credential_first(acl_source_host(source, i));
         do
             count++;
         while (acl_credential_next(&credential));
@@ -118,8 +119,9 @@ static enum result fill(struct table *table)
         fill_file(table, row, &ring->gateway);
         row->text[COLUMN_HOST] = "(gateway)";
     }
-    for (size_t i = 0; i < source->host_count; i++) {
-        struct acl_credential credential = acl_credential_first(source->hosts[i]);
+    for (size_t i = 0; i < source->hosts.count; i++) {
+        struct acl_credential credential =
+            acl_credential_first(acl_source_host(source, i));
         do
             add_if_fileless(table, credential);
         while (acl_credential_next(&credential));

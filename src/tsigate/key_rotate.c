@@ -23,7 +23,8 @@ static const char *dated_name(struct tool *tool, const char *host)
 static const char *file_of(const struct acl_host *host)
 {
     const char *file = host->place.file;
-    for (const struct acl_key_line *line = host->keys; line != NULL; line = line->next)
+    for (const struct acl_key_line *line = acl_host_keys(host); line != NULL;
+         line = line->next)
         file = line->place.file;
     return file;
 }
@@ -51,7 +52,7 @@ static int add_key(struct tool *tool, struct install *install,
         .host_text = plan->host_text,
         .key_text = plan->key_text,
         /* With any key line only the listed ones count. */
-        .own_text = host->keys == NULL ? plan->host_text : NULL,
+        .own_text = acl_host_keys(host) == NULL ? plan->host_text : NULL,
     };
     const struct acledit_text before = {install->before.chars, install->before.len};
     struct acledit_text after;
@@ -73,9 +74,9 @@ static void tell_end(struct tool *tool, const struct acl_host *host,
     printf("\n# When the host signs with the new key, see that it no longer signs with "
            "an old one:\n%s\n# Then, after some days of that:\n",
            key_command(tool, "key list", ""));
-    if (host->keys == NULL)
+    if (acl_host_keys(host) == NULL)
         puts(key_command(tool, "key retire", plan->host_text));
-    for (const struct acl_key_line *line = host->keys; line != NULL;
+    for (const struct acl_key_line *line = acl_host_keys(host); line != NULL;
          line = line->next) {
         if (line->not_before_s <= tool->now_s)
             puts(key_command(tool, "key retire", tool_name_text(tool, line->name)));

@@ -68,12 +68,12 @@ static const char *prefix_text(const struct prefix *prefix, char *text)
 
 void right_text_from(struct writer *w, const struct acl_host *host)
 {
-    if (host->from == NULL)
+    if (acl_host_from(host) == NULL)
         writer_u8(w, '-');
-    for (const struct acl_from_line *line = host->from; line != NULL;
+    for (const struct acl_from_line *line = acl_host_from(host); line != NULL;
          line = line->next) {
         char text[ADDR_TEXT_OCTETS];
-        writer_printf(w, "%s%s", line == host->from ? "" : ",",
+        writer_printf(w, "%s%s", line == acl_host_from(host) ? "" : ",",
                       prefix_text(&line->prefix, text));
     }
 }

@@ -183,7 +183,8 @@ static void write_right_json(struct tool *tool, const struct right_row *row,
     json_string(json, "check",
                 terms->check.kind == ACL_CHECK_ANY ? NULL : terms->check.text);
     json_string(json, "from",
-                right->host->from != NULL ? from_text(tool, right->host) : NULL);
+                acl_host_from(right->host) != NULL ? from_text(tool, right->host)
+                                                   : NULL);
     json_string(json, "profile", right->grant->profile->name);
     json_string(json, "rule", place_text(tool, &right->grant->place));
     json_object_close(json);
@@ -266,7 +267,7 @@ static void write_found(struct who_can *who, const struct acl_right *right)
     writer_printf(w, "\n\n%s%s\n", tool_name_text(tool, right->host->name),
                   right->grant->host == NULL ? "  (every-host)" : "");
     writer_printf(w, "  key    %s\n", keys_text(tool, right->host));
-    if (right->host->from != NULL)
+    if (acl_host_from(right->host) != NULL)
         writer_printf(w, "  from   %s\n", from_text(tool, right->host));
     writer_printf(w, "  grant  %s  (%s %s)\n", place_text(tool, &right->grant->place),
                   right->grant->profile->name, tool_owner_text(tool, right));
@@ -296,7 +297,8 @@ static void write_found_json(struct who_can *who, const struct acl_right *right)
     json_string(json, "host", tool_name_text(tool, right->host->name));
     write_keys_json(who, right->host);
     json_string(json, "from",
-                right->host->from != NULL ? from_text(tool, right->host) : NULL);
+                acl_host_from(right->host) != NULL ? from_text(tool, right->host)
+                                                   : NULL);
     json_string(json, "owner", tool_owner_text(tool, right));
     json_string(json, "types", types_text(tool, terms));
     json_string(json, "operations", ops_text(tool, terms));
@@ -311,10 +313,11 @@ static void write_found_json(struct who_can *who, const struct acl_right *right)
 static void find_all(struct who_can *who)
 {
     const struct snapshot *snapshot = who->tool->snapshot;
-    for (size_t h = 0; h < snapshot->source.host_count; h++) {
+    for (size_t h = 0; h < snapshot->source.hosts.count; h++) {
         const struct acl_right *rights[ACL_RIGHTS_MAX];
-        size_t count = acl_rights_of(&snapshot->acl, snapshot->source.hosts[h],
-                                     who->rewrite.original, rights);
+        size_t count =
+            acl_rights_of(&snapshot->acl, acl_source_host(&snapshot->source, h),
+                          who->rewrite.original, rights);
         for (size_t i = 0; i < count; i++) {
             if (who->type != TYPE_ANY &&
                 !acl_terms_have_type(rights[i]->grant->terms, who->type))

@@ -178,10 +178,10 @@ const char *tool_guess_host(struct tool *tool, const char *word)
 {
     const struct acl_source *source = &tool->snapshot->source;
     struct guess guess = guess_of(word);
-    for (size_t i = 0; i < source->host_count; i++) {
+    for (size_t i = 0; i < source->hosts.count; i++) {
         char text[NAME_TEXT_OCTETS];
         const char *best = guess.text;
-        guess_add(&guess, name_to_text(source->hosts[i]->name, text));
+        guess_add(&guess, name_to_text(acl_source_host(source, i)->name, text));
         if (guess.text != best) /* text is about to go */
             guess.text = arena_string(&tool->arena, text);
     }

@@ -45,7 +45,7 @@ static void show_zones(const struct txns *txns, struct json *json)
 static void show_policy(const struct snapshot *snapshot, struct json *json)
 {
     const struct settings *settings = &snapshot->settings;
-    json_number(json, "hosts", (int64_t)snapshot->source.host_count);
+    json_number(json, "hosts", (int64_t)snapshot->source.hosts.count);
     json_number(json, "rights", (int64_t)snapshot->acl.right_count);
     json_array_open(json, "acl");
     for (size_t i = 0; i < settings->acl_count; i++)
@@ -112,8 +112,9 @@ static void show_key(const struct txns *txns, struct name key, struct name host,
 static void show_key_of_host(const struct txns *txns, struct key_walk *walk,
                              struct json *json)
 {
-    const struct acl_host *host = walk->snapshot->source.hosts[walk->host];
-    const struct acl_key_line *line = walk->line != NULL ? walk->line : host->keys;
+    const struct acl_host *host = acl_source_host(&walk->snapshot->source, walk->host);
+    const struct acl_key_line *line =
+        walk->line != NULL ? walk->line : acl_host_keys(host);
     show_key(txns, line != NULL ? line->name : host->name, host->name, json);
     walk->line = line != NULL ? line->next : NULL;
     if (walk->line == NULL)
@@ -125,7 +126,7 @@ static void show_key_of_host(const struct txns *txns, struct key_walk *walk,
 static bool show_next_key(const struct txns *txns, struct key_walk *walk,
                           struct json *json)
 {
-    if (walk->host < walk->snapshot->source.host_count) {
+    if (walk->host < walk->snapshot->source.hosts.count) {
         show_key_of_host(txns, walk, json);
         return true;
     }

@@ -162,7 +162,7 @@ static double lookup_ns(const struct rules *rules, uint32_t grants, bool is_hit)
     for (size_t done = 0; done < LOOKUPS; done += BLOCK) {
         for (size_t i = 0; i < BLOCK; i++) {
             uint32_t host = (uint32_t)(next_random(&state) % grants);
-            hosts[i] = rules->source.hosts[host];
+            hosts[i] = acl_source_host(&rules->source, host);
             challenge_of(is_hit ? host : (host + 1) % grants, &owners[i]);
         }
         double before = now_s(CLOCK_PROCESS_CPUTIME_ID);

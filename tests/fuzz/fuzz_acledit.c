@@ -142,9 +142,10 @@ static void change(const struct acl_source *source, struct acledit_text text)
     enum result result = name_from_text("zz.example", 10, &stranger);
     FUZZ_CLAIM(result == RES_OK);
     there_and_back(source, name_of(&stranger), "zz.example", text, &arena);
-    for (size_t i = 0; i < source->host_count && i < MOST; i++)
-        there_and_back(source, source->hosts[i]->name,
-                       name_to_text(source->hosts[i]->name, host_text), text, &arena);
+    for (size_t i = 0; i < source->hosts.count && i < MOST; i++)
+        there_and_back(source, acl_source_host(source, i)->name,
+                       name_to_text(acl_source_host(source, i)->name, host_text), text,
+                       &arena);
     for (const struct acl_grant *grant = source->grants; grant != NULL && count < MOST;
          grant = grant->next, count++)
         take(source, grant, text, &arena);

@@ -87,6 +87,26 @@ static void copies_and_strings(void **state)
     arena_fini(&arena);
 }
 
+static void packed_octets_lie_side_by_side(void **state)
+{
+    struct arena arena;
+    const uint8_t octets[] = {1, 2, 3};
+
+    (void)state;
+    arena_init(&arena, 256, 32);
+    const uint8_t *first = arena_pack(&arena, octets, 3);
+    assert_memory_equal(first, octets, 3);
+    assert_ptr_equal(arena_pack(&arena, octets, 3), first + 3);
+    assert_ptr_equal(arena_pack(&arena, NULL, 0), first + 6); /* an octet of its own */
+    uint8_t *behind = arena_alloc(&arena, 1);
+    assert_non_null(behind);
+    assert_int_equal((uintptr_t)behind % alignof(max_align_t), 0);
+    assert_memory_equal(first, "\1\2\3\1\2\3", 6);
+    assert_null(arena_pack(&arena, octets, 1)); /* the gap counts */
+    assert_null(arena_pack(&arena, octets, SIZE_MAX));
+    arena_fini(&arena);
+}
+
 /* The step never hurts the bound, and all of it can be written. */
 static void a_large_arena_goes_on_in_large_steps(void **state)
 {
@@ -115,6 +135,7 @@ int main(void)
         cmocka_unit_test(the_limit_holds),
         cmocka_unit_test(sizes_cannot_wrap),
         cmocka_unit_test(copies_and_strings),
+        cmocka_unit_test(packed_octets_lie_side_by_side),
         cmocka_unit_test(a_large_arena_goes_on_in_large_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

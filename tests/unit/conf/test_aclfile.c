@@ -144,26 +144,25 @@ static void hosts_add_up(void **state)
         false);
     acltest_add(&test, "host a.example.\n key k3\n from 198.51.100.1\n", false);
     assert_string_equal(test.told, "");
-    assert_int_equal(test.source.host_count, 2);
+    assert_int_equal(test.source.hosts.count, 2);
 
-    const struct acl_host *host = test.source.hosts[0];
-    assert_ptr_equal(
-        map_get(&test.source.host_by_name, host->name.octets, host->name.len), host);
+    const struct acl_host *host = acl_source_host(&test.source, 0);
+    assert_ptr_equal(acl_source_host_named(&test.source, host->name), host);
     assert_int_equal(host->index, 0);
-    assert_int_equal(test.source.hosts[1]->index, 1);
+    assert_int_equal(acl_source_host(&test.source, 1)->index, 1);
     assert_int_equal(host->place.line, 1);
     assert_int_equal(host->place.column, 6);
-    assert_true(host->keys->not_before_s == 1798761600);
-    assert_true(host->keys->not_after_s == 1830297600);
-    assert_int_equal(host->keys->place.column, 6);
-    assert_memory_equal(host->keys->next->name.octets, "\2k3", 4);
-    assert_true(host->keys->next->not_before_s == INT64_MIN);
-    assert_true(host->keys->next->not_after_s == INT64_MAX);
-    assert_null(host->keys->next->next);
-    assert_int_equal(host->from->prefix.bits, 24);
-    assert_int_equal(host->from->next->prefix.bits, 128);
-    assert_int_equal(host->from->next->next->prefix.bits, 32);
-    assert_null(host->from->next->next->next);
+    assert_true(acl_host_keys(host)->not_before_s == 1798761600);
+    assert_true(acl_host_keys(host)->not_after_s == 1830297600);
+    assert_int_equal(acl_host_keys(host)->place.column, 6);
+    assert_memory_equal(acl_host_keys(host)->next->name.octets, "\2k3", 4);
+    assert_true(acl_host_keys(host)->next->not_before_s == INT64_MIN);
+    assert_true(acl_host_keys(host)->next->not_after_s == INT64_MAX);
+    assert_null(acl_host_keys(host)->next->next);
+    assert_int_equal(acl_host_from(host)->prefix.bits, 24);
+    assert_int_equal(acl_host_from(host)->next->prefix.bits, 128);
+    assert_int_equal(acl_host_from(host)->next->next->prefix.bits, 32);
+    assert_null(acl_host_from(host)->next->next->next);
     acltest_close(&test);
 }
 
@@ -466,7 +465,7 @@ static void stock_files_have_profiles_only(void **state)
     assert_int_equal(test.result, RES_EFORMAT);
     assert_string_equal(test.told,
                         "4:1 acl-stock\n6:1 acl-stock\n7:1 acl-stock\n9:1 acl-stock\n");
-    assert_int_equal(test.source.host_count, 0);
+    assert_int_equal(test.source.hosts.count, 0);
     assert_null(test.source.grants);
     acltest_close(&test);
 }

@@ -378,7 +378,7 @@ static void test_pattern_and_target_apex(void **state)
     assert_int_equal(site_compile(&site, "profile p\n owner {name}\n type TXT\n"
                                          "host h\n p *.corp.example broad\n"),
                      RES_OK);
-    const struct acl_host *host = site.source.hosts[0];
+    const struct acl_host *host = acl_source_host(&site.source, 0);
     assert_int_equal(
         acl_rights_of(&site.acl, host, name_in(&site.arena, "in.corp.example"), rights),
         0);

@@ -312,7 +312,7 @@ static void test_file_order(void **state)
                                          " acme a.corp.example ttl=6..9\n"),
                      RES_OK);
     size_t count =
-        acl_rights_of(&site.acl, site.source.hosts[0],
+        acl_rights_of(&site.acl, acl_source_host(&site.source, 0),
                       name_in(&site.arena, "_acme-challenge.a.corp.example"), rights);
     assert_int_equal(count, 4);
     for (size_t i = 0; i < count; i++) {
@@ -342,7 +342,7 @@ static void test_more_rights_than_count(void **state)
     open_corp(&site);
     assert_int_equal(site_compile(&site, text), RES_OK);
     size_t count =
-        acl_rights_of(&site.acl, site.source.hosts[0],
+        acl_rights_of(&site.acl, acl_source_host(&site.source, 0),
                       name_in(&site.arena, "_acme-challenge.a.corp.example"), rights);
     assert_int_equal(count, ACL_RIGHTS_MAX);
     for (size_t i = 0; i < count; i++)

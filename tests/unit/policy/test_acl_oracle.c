@@ -16,7 +16,7 @@ static void ask(struct site *site, const struct made_grant *grants,
     const struct rdata rdata = {(const uint8_t[]){1, 'x'}, 2};
     struct acl_answer answer;
     char name[NAME_TEXT_OCTETS];
-    struct acl_question question = {.host = site->source.hosts[q->host],
+    struct acl_question question = {.host = acl_source_host(&site->source, q->host),
                                     .op = q->op,
                                     .type = q->type,
                                     .ttl = q->ttl,

@@ -225,7 +225,7 @@ static void test_keys(void **state)
     assert_non_null(k);
     assert_non_null(m);
     assert_name(k->name, "k");
-    assert_ptr_equal(k->credential.host, site.source.hosts[0]);
+    assert_ptr_equal(k->credential.host, acl_source_host(&site.source, 0));
     assert_int_equal(hmac_algorithm_of(k->hmac), HMAC_SHA256);
     assert_null(m->credential.host);
     assert_non_null(ring.gateway.hmac);

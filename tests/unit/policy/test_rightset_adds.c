@@ -60,7 +60,7 @@ static int answer_to(struct site *site, unsigned value, uint32_t ttl)
     struct rdata rdata = {octets, params[value][2] == 1 ? 35 : 67};
     struct acl_answer answer;
     struct acl_question question = {
-        .host = site->source.hosts[0],
+        .host = acl_source_host(&site->source, 0),
         .op = UPDATE_ADD,
         .type = TYPE_TLSA,
         .ttl = ttl,
