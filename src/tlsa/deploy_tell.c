@@ -16,7 +16,8 @@
 
 #define PROBE_PAUSE_MS 300
 #define ADDRESSES_MAX  64
-/* systemctl(1), is-active: it is known, and not running. */
+/* systemctl(1), status: it is known, and not running. Of one that nobody knows
+ * is-active says the same, and a mistyped name would count as a service at rest. */
 #define SYSTEMCTL_NOT_RUNNING 3
 
 PRINTF(2, 3)
@@ -52,7 +53,9 @@ static enum deploy_told call_systemctl(const struct deployment_tell *tell,
                                        bool is_lenient,
                                        char why[static DEPLOY_WHY_OCTETS])
 {
-    const char *const asks[] = {"systemctl", "is-active", "--quiet", "--", unit, NULL};
+    static const char status[] =
+        "exec systemctl status --lines=0 -- \"$1\" >/dev/null 2>&1";
+    const char *const asks[] = {"/bin/sh", "-c", status, "-", unit, NULL};
     const char *const tells[] = {"systemctl", verb, "--", unit, NULL};
     char text[256];
     if (is_lenient && child_run(asks, tell->timeout_s) == SYSTEMCTL_NOT_RUNNING) {

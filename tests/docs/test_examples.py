@@ -38,7 +38,7 @@ class Host:
                 self.live / "fullchain.pem")
         self.calls = root / "calls"
         systemctl = root / "systemctl"
-        systemctl.write_text(f'#!/bin/sh\n[ "$1" = is-active ] || echo "$*" >>{self.calls}\n')
+        systemctl.write_text(f'#!/bin/sh\n[ "$1" = status ] || echo "$*" >>{self.calls}\n')
         systemctl.chmod(0o755)
 
     def write(self, name, change=lambda text: text):

@@ -225,9 +225,9 @@ class Primary(Named):
     tests that go straight to BIND.
     """
 
-    def __init__(self, folder, gateway_key, keys=(), grants=""):
+    def __init__(self, folder, gateway_key, keys=(), grants="", port=None):
         folder.mkdir(parents=True, exist_ok=True)
-        port = free_port()
+        port = port or free_port()
         self.gateway_key = gateway_key
         name = gateway_key.name
         zones = {
