@@ -471,13 +471,14 @@ static void judge_query(const struct judging *j, const struct wire_msg *msg)
 void gate_judge(const struct snapshot *snapshot, const struct gate_subject *subject,
                 const struct wire_msg *msg, struct arena *arena, struct plan *out)
 {
+    struct judging j; /* no more of it is read than what is written before */
+
     *out = (struct plan){.host = subject->host};
-    struct judging j = {
-        .snapshot = snapshot,
-        .subject = subject,
-        .arena = arena,
-        .plan = out,
-    };
+    j.snapshot = snapshot;
+    j.subject = subject;
+    j.arena = arena;
+    j.plan = out;
+    j.owner_count = 0;
     if (msg->header.opcode == OPCODE_UPDATE)
         judge_update(&j, msg);
     else if (msg->header.opcode == OPCODE_QUERY)
