@@ -13,10 +13,11 @@ enum {
 };
 
 /* A name that was decoded: where its octets in place (up to the pointer or the root)
- * begin and end. */
+ * begin and end, and how long it is in all. */
 struct name_span {
     size_t start;
     size_t end;
+    size_t len;
 };
 
 static bool is_label_start(const struct wire_msg *msg, size_t at)
@@ -39,30 +40,20 @@ static void mark_labels(struct wire_msg *msg, struct name_span span)
     }
 }
 
-/* The length octet at and its label, folded, behind what out has. */
-static enum result take_label(const struct wire_msg *msg, size_t at, size_t limit,
-                              struct name_buf *out)
+/* The length octet and its label, folded. */
+static void fold_label(const uint8_t *label, uint8_t *out)
 {
-    size_t taken = 1u + msg->octets[at];
-
-    if (msg->octets[at] > LIMIT_LABEL_OCTETS || taken > limit - at ||
-        taken > (size_t)LIMIT_NAME_OCTETS - out->len)
-        return RES_EFORMAT;
-    uint8_t *label = out->octets + out->len;
-    label[0] = msg->octets[at];
-    for (size_t i = 1; i < taken; i++) {
-        uint8_t octet = msg->octets[at + i];
-        bool is_upper = octet >= 'A' && octet <= 'Z';
-        label[i] = is_upper ? (uint8_t)(octet + ('a' - 'A')) : octet;
+    out[0] = label[0];
+    for (size_t i = 1; i <= label[0]; i++) {
+        bool is_upper = label[i] >= 'A' && label[i] <= 'Z';
+        out[i] = is_upper ? (uint8_t)(label[i] + ('a' - 'A')) : label[i];
     }
-    out->len = (uint8_t)(out->len + taken);
-    return RES_OK;
 }
 
 /*
- * The name at span->start, whose octets in place end before limit. Each pointer has to
- * lead before everything read so far, so the loop ends without the hop cap too; the cap
- * bounds the work.
+ * The name at span->start, whose octets in place end before limit; out NULL: it only
+ * has to be one. Each pointer has to lead before everything read so far, so the loop
+ * ends without the hop cap too; the cap bounds the work.
  */
 static enum result decode_name(const struct wire_msg *msg, size_t limit,
                                bool may_be_compressed, struct name_span *span,
@@ -72,7 +63,7 @@ static enum result decode_name(const struct wire_msg *msg, size_t limit,
     size_t lowest = span->start;
     unsigned hops = 0;
 
-    out->len = 0;
+    span->len = 0;
     for (;;) {
         if (at >= limit)
             return RES_EFORMAT;
@@ -90,15 +81,22 @@ static enum result decode_name(const struct wire_msg *msg, size_t limit,
             limit = msg->len;
             continue;
         }
-        if (take_label(msg, at, limit, out) != RES_OK)
+        size_t taken = 1u + octet;
+        if (octet > LIMIT_LABEL_OCTETS || taken > limit - at ||
+            taken > LIMIT_NAME_OCTETS - span->len)
             return RES_EFORMAT;
-        at += 1u + octet;
-        if (octet == 0) {
-            if (hops == 0)
-                span->end = at;
-            return RES_OK;
-        }
+        if (out != NULL)
+            fold_label(msg->octets + at, out->octets + span->len);
+        span->len += taken;
+        at += taken;
+        if (octet == 0)
+            break;
     }
+    if (hops == 0)
+        span->end = at;
+    if (out != NULL)
+        out->len = (uint8_t)span->len;
+    return RES_OK;
 }
 
 enum result wire_name(const struct wire_msg *msg, size_t *at, size_t limit,
@@ -156,7 +154,6 @@ static void mark_rdata_names(struct wire_msg *msg, const struct wire_rr *rr)
 {
     const struct rdata_names *names = rdata_names;
     const struct rdata_names *end = names + sizeof(rdata_names) / sizeof(*names);
-    struct name_buf ignored;
 
     while (names < end && names->type != rr->type)
         names++;
@@ -165,7 +162,7 @@ static void mark_rdata_names(struct wire_msg *msg, const struct wire_rr *rr)
     struct name_span span = {.end = rr->rdata_at + names->skip};
     for (unsigned i = 0; i < names->count; i++) {
         span.start = span.end;
-        if (decode_name(msg, rr->end, true, &span, &ignored) != RES_OK)
+        if (decode_name(msg, rr->end, true, &span, NULL) != RES_OK)
             return;
         mark_labels(msg, span);
     }
@@ -185,9 +182,9 @@ static enum result check_options(const struct wire_msg *msg, const struct wire_r
 
 /* W-9. */
 static enum result take_opt(struct wire_msg *msg, enum wire_section section,
-                            const struct wire_rr *rr, const struct name_buf *owner)
+                            const struct wire_rr *rr, size_t owner_len)
 {
-    if (section != SECTION_ADDITIONAL || msg->has_opt || owner->len != 1)
+    if (section != SECTION_ADDITIONAL || msg->has_opt || owner_len != 1)
         return RES_EFORMAT;
     msg->has_opt = true;
     msg->opt = *rr;
@@ -213,9 +210,8 @@ static enum result walk_entry(struct wire_msg *msg, enum wire_section section,
 {
     struct wire_rr rr = {.at = *at};
     struct name_span span = {.start = *at};
-    struct name_buf owner;
 
-    if (decode_name(msg, msg->len, true, &span, &owner) != RES_OK)
+    if (decode_name(msg, msg->len, true, &span, NULL) != RES_OK)
         return RES_EFORMAT;
     mark_labels(msg, span);
     if (read_fields(msg, section, span.end, &rr) != RES_OK)
@@ -225,7 +221,7 @@ static enum result walk_entry(struct wire_msg *msg, enum wire_section section,
         return RES_OK;
     mark_rdata_names(msg, &rr);
     if (rr.type == TYPE_OPT)
-        return take_opt(msg, section, &rr, &owner);
+        return take_opt(msg, section, &rr, span.len);
     if (rr.type == TYPE_TSIG)
         return take_tsig(msg, section, &rr, is_last);
     return RES_OK;
