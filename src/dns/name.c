@@ -189,15 +189,23 @@ static const bool needs_escape[256] = {
     ['\\'] = true,       [0x7f ... 0xff] = true,
 };
 
-static char *format_octet(uint8_t octet, char *text)
+static char *format_escaped(uint8_t octet, char *text)
 {
-    *text = (char)octet;
-    if (!needs_escape[octet])
-        return text + 1;
     *text++ = '\\';
     *text++ = (char)('0' + octet / 100);
     *text++ = (char)('0' + octet / 10 % 10);
     *text++ = (char)('0' + octet % 10);
+    return text;
+}
+
+static char *format_label(const uint8_t *octets, size_t len, char *text)
+{
+    for (const uint8_t *end = octets + len; octets < end; octets++) {
+        if (needs_escape[*octets])
+            text = format_escaped(*octets, text);
+        else
+            *text++ = (char)*octets;
+    }
     return text;
 }
 
@@ -210,8 +218,7 @@ const char *name_to_text(struct name name, char *text)
     for (; name.len > 1; name = name_parent(name)) {
         if (end != text)
             *end++ = '.';
-        for (unsigned i = 1; i <= name.octets[0]; i++)
-            end = format_octet(name.octets[i], end);
+        end = format_label(name.octets + 1, name.octets[0], end);
     }
     *end = '\0';
     return text;
