@@ -39,27 +39,9 @@ static void write_quoted(struct writer *w, const char *chars)
     writer_u8(w, '"');
 }
 
-/* What stands before any value. */
-static void begin(struct json *json, const char *key)
-{
-    size_t key_len = key != NULL ? strlen(key) : 0;
-    size_t len = json->wants_comma + (key != NULL ? key_len + 3 : 0);
-    uint8_t *room = writer_room(json->writer, len);
-
-    if (room != NULL && json->wants_comma)
-        *room++ = ',';
-    if (room != NULL && key != NULL) {
-        /* A word of ours: nothing in it wants an escape. */
-        *room = '"';
-        memcpy(room + 1, key, key_len);
-        memcpy(room + 1 + key_len, "\":", 2);
-    }
-    json->wants_comma = true;
-}
-
 static void open_with(struct json *json, const char *key, char bracket)
 {
-    begin(json, key);
+    json_begin(json, key);
     writer_u8(json->writer, (uint8_t)bracket);
     json->wants_comma = false;
 }
@@ -90,24 +72,21 @@ void json_array_close(struct json *json)
     close_with(json, ']');
 }
 
-void json_string(struct json *json, const char *key, const char *value)
+void json_write_string(struct json *json, const char *value)
 {
-    if (value == NULL) {
-        json_null(json, key);
-        return;
-    }
-    begin(json, key);
-    write_quoted(json->writer, value);
+    if (value == NULL)
+        writer_string(json->writer, "null");
+    else
+        write_quoted(json->writer, value);
 }
 
-void json_word(struct json *json, const char *key, const char *word)
+void json_write_word(struct json *json, const char *word)
 {
     if (word == NULL) {
-        json_null(json, key);
+        writer_string(json->writer, "null");
         return;
     }
     size_t len = strlen(word);
-    begin(json, key);
     uint8_t *room = writer_room(json->writer, len + 2);
     if (room == NULL)
         return;
@@ -115,27 +94,8 @@ void json_word(struct json *json, const char *key, const char *word)
     memcpy(room + 1, word, len);
 }
 
-void json_number(struct json *json, const char *key, int64_t value)
+void json_write_hex(struct json *json, const uint8_t *octets, size_t len)
 {
-    begin(json, key);
-    writer_decimal(json->writer, value);
-}
-
-void json_bool(struct json *json, const char *key, bool value)
-{
-    begin(json, key);
-    writer_string(json->writer, value ? "true" : "false");
-}
-
-void json_null(struct json *json, const char *key)
-{
-    begin(json, key);
-    writer_string(json->writer, "null");
-}
-
-void json_hex(struct json *json, const char *key, const uint8_t *octets, size_t len)
-{
-    begin(json, key);
     writer_u8(json->writer, '"');
     writer_hex(json->writer, octets, len);
     writer_u8(json->writer, '"');
