@@ -46,7 +46,7 @@ static enum result make_room(struct acl_source *source)
 static enum result add_host(struct acl_source *source, struct name name,
                             struct place place, struct acl_host **out)
 {
-    const uint8_t *octets = arena_pack(&source->arena, name.octets, name.len);
+    const uint8_t *octets = arena_pack(&source->lines, name.octets, name.len);
     if (octets == NULL || make_room(source) != RES_OK)
         return RES_EMEM;
     struct acl_host *host = rows_add(&source->hosts);
@@ -416,7 +416,7 @@ static enum result parse_inner(struct acl_parser *parser, const struct acl_line 
         return placed;
     if (statement != NULL)
         return statement->parse(parser, line);
-    const struct acl_host *host = parser->block == ACL_BLOCK_HOST ? parser->host : NULL;
+    struct acl_host *host = parser->block == ACL_BLOCK_HOST ? parser->host : NULL;
     return acl_grant_parse(parser, host, profile, word, line->count);
 }
 
@@ -466,6 +466,7 @@ void acl_source_init(struct acl_source *source)
 {
     *source = (struct acl_source){0};
     arena_init(&source->arena, SOURCE_CHUNK_OCTETS, 0);
+    arena_init(&source->lines, SOURCE_CHUNK_OCTETS, 0);
     rows_init(&source->hosts, sizeof(struct acl_host), &source->arena);
     map_init(&source->profile_by_name);
 }
@@ -475,6 +476,7 @@ void acl_source_fini(struct acl_source *source)
     acl_regexes_free(source->regexes);
     row_index_close(&source->host_by_name);
     map_fini(&source->profile_by_name);
+    arena_fini(&source->lines);
     arena_fini(&source->arena);
     *source = (struct acl_source){0};
 }

@@ -24,7 +24,7 @@
 /* ---- owner names with holes ---- */
 
 enum acl_piece_kind {
-    ACL_PIECE_LABEL,   /* literal octets, one label; a '*' in it was written \042 */
+    ACL_PIECE_LABELS,  /* literal: one or more labels; a '*' in them was written \042 */
     ACL_PIECE_STAR,    /* `*`: exactly one label */
     ACL_PIECE_SUBTREE, /* `**`: one or more labels */
     ACL_PIECE_NAME,    /* {name}: all labels of the grant's word */
@@ -37,7 +37,7 @@ struct acl_piece {
     enum acl_piece_kind kind;
     uint8_t len; /* of octets */
     const uint8_t
-        *octets; /* LABEL: the label; PORT, PROTO: what stands before the hole */
+        *octets; /* LABELS: in wire form; PORT, PROTO: what stands before the hole */
 };
 
 /* An owner template of a profile, or a name word of a grant. From the first label on;
@@ -108,6 +108,7 @@ struct acl_check {
 #define ACL_TYPES_MAX 24
 
 struct acl_terms {
+    const struct acl_profile *profile; /* whose they are, or were before the options */
     uint16_t types[ACL_TYPES_MAX];
     uint8_t type_count;
     uint8_t ops;      /* bit 1 << enum update_op */
@@ -191,8 +192,7 @@ struct acl_port_word {
 };
 
 struct acl_grant {
-    const struct acl_host *host; /* NULL: every host */
-    const struct acl_profile *profile;
+    struct acl_host *host;         /* NULL: every host */
     const struct acl_terms *terms; /* the profile's, or with the options applied */
     struct acl_name_word *names;   /* at least one: where the profile has no {name} and
                                       the grant no words, an empty template */
@@ -211,10 +211,11 @@ struct acl_alias {
     struct acl_alias *next;
 };
 
-/* All statements of all files, in file order. Everything lies in its arena. */
+/* All statements of all files, in file order. Everything lies in its arenas. */
 struct acl_source {
     struct arena arena;
-    struct rows hosts; /* struct acl_host */
+    struct arena lines; /* what acl_compile turns into rights: the grants, and names */
+    struct rows hosts;  /* struct acl_host */
     struct row_index host_by_name;
     struct map profile_by_name; /* key: the name's characters */
     struct acl_grant *grants, *last_grant;

@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 
-#define ARENA_OF(parser) (&(parser)->source->arena)
+#define ARENA_OF(parser) (&(parser)->source->lines)
 
 /* The words of a grant, sorted out. */
 struct grant_words {
@@ -67,8 +67,8 @@ static enum result parse_ports(struct acl_parser *parser,
                                const struct grant_words *words, struct acl_grant *grant)
 {
     /* Of a profile without {port} check_counts says what is wrong. */
-    if (words->ports == 0 ||
-        !(grant->profile->wants_port || acl_profile_is_broken(grant->profile)))
+    if (words->ports == 0 || !(grant->terms->profile->wants_port ||
+                               acl_profile_is_broken(grant->terms->profile)))
         return RES_OK;
     grant->ports = arena_array(ARENA_OF(parser), words->ports, sizeof(*grant->ports));
     if (grant->ports == NULL)
@@ -102,7 +102,7 @@ static enum result parse_names(struct acl_parser *parser,
             continue;
         enum result result = acl_name_word_parse(
             parser, word, ACL_HAS_HOST | ACL_HAS_STAR | ACL_HAS_SUBTREE,
-            &grant->names[grant->name_count]);
+            ARENA_OF(parser), &grant->names[grant->name_count]);
         if (result == RES_EMEM)
             return result;
         if (result == RES_OK)
@@ -191,14 +191,14 @@ static enum result check_owner(struct acl_parser *parser, const struct acl_grant
         .port = UINT16_MAX,
         .proto = "sctp",
     };
-    size_t most =
-        octets_of(&grant->profile->owner) + octets_of(&name->template) + fill.host.len;
+    size_t most = octets_of(&grant->terms->profile->owner) +
+                  octets_of(&name->template) + fill.host.len;
     if (most < LIMIT_NAME_OCTETS / 2 ||
-        acl_template_fill(&grant->profile->owner, &fill, &owner) == RES_OK)
+        acl_template_fill(&grant->terms->profile->owner, &fill, &owner) == RES_OK)
         return RES_OK;
     diags_error(parser->diags, name->place, "acl-name",
                 "`%s`: the owner that profile `%s` makes of it has over 255 octets",
-                name->text, grant->profile->name);
+                name->text, grant->terms->profile->name);
     return RES_EFORMAT;
 }
 
@@ -219,9 +219,9 @@ static enum result check_name(struct acl_parser *parser, const struct acl_grant 
 {
     unsigned kinds = acl_template_kinds(&name->template);
     if ((kinds & (ACL_HAS_STAR | ACL_HAS_SUBTREE)) != 0 && !grant->terms->is_broad)
-        return check_broad(parser, name, grant->profile);
+        return check_broad(parser, name, grant->terms->profile);
     if ((kinds & ACL_HAS_SUBTREE) != 0 &&
-        has_star_behind_name(&grant->profile->owner)) {
+        has_star_behind_name(&grant->terms->profile->owner)) {
         return grant_error(parser, name->place, name->text,
                            "the profile has a `*` behind {name}, which leaves no room "
                            "for `**`");
@@ -233,7 +233,7 @@ static enum result check_grant(struct acl_parser *parser,
                                const struct grant_words *words,
                                const struct acl_grant *grant, bool has_good_options)
 {
-    enum result result = check_counts(parser, words, grant->profile);
+    enum result result = check_counts(parser, words, grant->terms->profile);
     for (size_t i = 0; has_good_options && i < grant->name_count; i++)
         if (check_name(parser, grant, &grant->names[i]) != RES_OK)
             result = RES_EFORMAT;
@@ -243,7 +243,7 @@ static enum result check_grant(struct acl_parser *parser,
         diags_error(parser->diags, words->profile->place, "acl-check",
                     "`%s`: each grant of it has to say what may be written: "
                     "check=\"%s %s\"",
-                    grant->profile->name, check,
+                    grant->terms->profile->name, check,
                     strcmp(check, "caa-value") == 0 ? "TAG=VALUE..."
                                                     : "ISSUER ACCOUNTURI");
         result = RES_EFORMAT;
@@ -266,7 +266,7 @@ static enum result worse(enum result a, enum result b)
     return a == RES_EMEM || b == RES_OK ? a : b;
 }
 
-enum result acl_grant_parse(struct acl_parser *parser, const struct acl_host *host,
+enum result acl_grant_parse(struct acl_parser *parser, struct acl_host *host,
                             const struct acl_profile *profile,
                             const struct acl_word *words, size_t count)
 {
@@ -275,7 +275,7 @@ enum result acl_grant_parse(struct acl_parser *parser, const struct acl_host *ho
     if (grant == NULL)
         return RES_EMEM;
     grant->host = host;
-    grant->profile = profile;
+    grant->terms = &profile->terms;
     grant->place = words[0].place;
     enum result result =
         worse(parse_names(parser, &sorted, grant), parse_ports(parser, &sorted, grant));

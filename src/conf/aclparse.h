@@ -96,9 +96,10 @@ enum {
     ACL_HAS_SUBTREE = 1 << ACL_PIECE_SUBTREE,
 };
 
-/* A name in which the holes and stars of allowed may stand. */
+/* A name in which the holes and stars of allowed may stand. What out points to is
+ * arena's. */
 enum result acl_name_word_parse(struct acl_parser *parser, const struct acl_word *word,
-                                unsigned allowed,
+                                unsigned allowed, struct arena *arena,
                                 struct acl_name_word *out) MUST_CHECK NONNULL;
 /* A name without any. */
 enum result acl_plain_name_parse(struct acl_parser *parser, const struct acl_word *word,
@@ -163,7 +164,7 @@ bool acl_profile_is_broken(const struct acl_profile *profile) MUST_CHECK NONNULL
 
 /* words: the profile's name, then names, ports and options. host NULL: every host, or
  * one that has an error. */
-enum result acl_grant_parse(struct acl_parser *parser, const struct acl_host *host,
+enum result acl_grant_parse(struct acl_parser *parser, struct acl_host *host,
                             const struct acl_profile *profile,
                             const struct acl_word *words, size_t count) MUST_CHECK
     NONNULL_AT(1, 3, 4);

@@ -40,7 +40,7 @@ static enum result parse_owner(struct acl_parser *parser, const struct acl_line 
     enum result result = acl_name_word_parse(
         parser, &line->words[1],
         ACL_HAS_NAME | ACL_HAS_HOST | ACL_HAS_PORT | ACL_HAS_PROTO | ACL_HAS_STAR,
-        &owner);
+        &parser->source->arena, &owner);
     if (result != RES_OK)
         return result;
     unsigned kinds = acl_template_kinds(&owner.template);
@@ -274,6 +274,7 @@ enum result acl_profile_open(struct acl_parser *parser, const struct acl_line *l
     if (profile == NULL)
         return RES_EMEM;
     profile->terms = default_terms;
+    profile->terms.profile = profile;
     parser->draft.profile = profile;
     enum result result = RES_EFORMAT;
     if (line->count != 2) {

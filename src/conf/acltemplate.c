@@ -30,10 +30,12 @@ static void put_star(struct filler *filler)
     put_label(filler, (const uint8_t *)"*", 1);
 }
 
-static void put_name(struct filler *filler, struct name name)
+/* Labels in wire form, without the root. */
+static void put_labels(struct filler *filler, const uint8_t *octets, size_t len)
 {
-    for (size_t at = 0; name.octets[at] != 0; at += 1 + (size_t)name.octets[at])
-        put_label(filler, name.octets + at + 1, name.octets[at]);
+    writer_octets(&filler->writer, octets, len);
+    for (size_t at = 0; at < len; at += 1 + (size_t)octets[at])
+        filler->label++;
 }
 
 /* A label of a prefix and what fills the hole behind it. */
@@ -64,8 +66,8 @@ static void put_pieces(struct filler *filler, const struct acl_template *templat
     for (size_t i = 0; i < template->count; i++) {
         const struct acl_piece *piece = &template->pieces[i];
         switch (piece->kind) {
-        case ACL_PIECE_LABEL:
-            put_label(filler, piece->octets, piece->len);
+        case ACL_PIECE_LABELS:
+            put_labels(filler, piece->octets, piece->len);
             break;
         case ACL_PIECE_STAR:
             put_star(filler);
@@ -81,7 +83,7 @@ static void put_pieces(struct filler *filler, const struct acl_template *templat
             break;
         case ACL_PIECE_HOST:
             if (fill->host.octets != NULL)
-                put_name(filler, fill->host);
+                put_labels(filler, fill->host.octets, fill->host.len - 1);
             break;
         case ACL_PIECE_PORT:
             put_port(filler, piece, fill->port);
@@ -126,8 +128,8 @@ enum result acl_template_fill(const struct acl_template *owner,
 struct name_scan {
     struct acl_parser *parser;
     const struct acl_word *word;
-    const char *text; /* the word's, in the source's arena */
     unsigned allowed;
+    struct arena *arena; /* of what comes out */
 };
 
 static enum result name_error(const struct name_scan *scan, const char *message)
@@ -205,36 +207,57 @@ static uint8_t lower(uint8_t octet)
     return octet >= 'A' && octet <= 'Z' ? (uint8_t)(octet + 32) : octet;
 }
 
-/* The label's octets, in place of its text where they are the same: most are, and a
- * million names then cost a million allocations less. */
+/* The label in wire form. */
 static enum result decode_label(const struct name_scan *scan, const char *chars,
                                 size_t len, struct acl_piece *out)
 {
-    bool is_same = len > 0 && plain_len(chars, len) == len;
-    const char *complaint = is_same ? NULL : label_complaint(chars, len);
+    const char *complaint = label_complaint(chars, len);
     if (complaint != NULL)
         return name_error(scan, complaint);
-    size_t octets = is_same ? len : 0;
-    for (size_t i = 0; i < len && !is_same; i += chars[i] == '\\' ? 4 : 1)
-        octets++;
-    if (octets > LIMIT_LABEL_OCTETS)
-        return name_error(scan, "a label of over 63 octets");
-    out->kind = ACL_PIECE_LABEL;
-    out->len = (uint8_t)octets;
-    out->octets = (const uint8_t *)chars;
-    if (is_same)
-        return RES_OK;
-    uint8_t *copy = arena_alloc(&scan->parser->source->arena, octets);
-    if (copy == NULL)
-        return RES_EMEM;
-    for (size_t i = 0, n = 0; i < len; n++) {
+    uint8_t octets[1 + LIMIT_LABEL_OCTETS];
+    struct writer writer = writer_of(octets, sizeof(octets));
+    writer_u8(&writer, 0);
+    for (size_t i = 0; i < len; i += chars[i] == '\\' ? 4 : 1) {
         bool escapes = chars[i] == '\\';
-        copy[n] = lower(escapes ? (uint8_t)decode_escape(chars + i, chars + len)
-                                : (uint8_t)chars[i]);
-        i += escapes ? 4 : 1;
+        writer_u8(&writer,
+                  lower(escapes ? (uint8_t)decode_escape(chars + i, chars + len)
+                                : (uint8_t)chars[i]));
     }
-    out->octets = copy;
-    return RES_OK;
+    if (writer.failed)
+        return name_error(scan, "a label of over 63 octets");
+    octets[0] = (uint8_t)(writer.len - 1);
+    out->kind = ACL_PIECE_LABELS;
+    out->len = (uint8_t)writer.len;
+    out->octets = arena_pack(scan->arena, octets, writer.len);
+    return out->octets != NULL ? RES_OK : RES_EMEM;
+}
+
+/* A name's text without its final dot: names are absolute with it or without. */
+static size_t undotted_len(const struct acl_word *word)
+{
+    return word->len > 1 && word->text[word->len - 1] == '.' ? word->len - 1
+                                                             : word->len;
+}
+
+/* The usual name, in which nothing is to fold or to decode: its wire form is its text
+ * with lengths for dots. False: it is none, and the long way says what it is. */
+static bool read_plain_name(const char *text, size_t len, struct name_buf *out)
+{
+    if (len > LIMIT_NAME_OCTETS - 2)
+        return false;
+    memcpy(out->octets + 1, text, len);
+    for (size_t at = 0; at <= len;) {
+        size_t label_len = plain_len(text + at, len - at);
+        size_t end = at + label_len;
+        if (label_len == 0 || label_len > LIMIT_LABEL_OCTETS ||
+            (end < len && text[end] != '.'))
+            return false;
+        out->octets[at] = (uint8_t)label_len;
+        at = end + 1;
+    }
+    out->octets[len + 1] = 0;
+    out->len = (uint8_t)(len + 2);
+    return true;
 }
 
 static const struct {
@@ -251,9 +274,6 @@ static const struct {
 static enum result parse_piece(const struct name_scan *scan, const char *chars,
                                size_t len, struct acl_piece *out)
 {
-    if (plain_len(chars, len) == len ||
-        (memchr(chars, '*', len) == NULL && memchr(chars, '{', len) == NULL))
-        return decode_label(scan, chars, len, out);
     for (size_t i = 0; i < sizeof(holes) / sizeof(holes[0]); i++) {
         size_t hole_len = strlen(holes[i].text);
         if ((scan->allowed & (1u << holes[i].kind)) == 0 || len < hole_len ||
@@ -261,9 +281,12 @@ static enum result parse_piece(const struct name_scan *scan, const char *chars,
             memcmp(chars + len - hole_len, holes[i].text, hole_len) != 0)
             continue;
         enum result result = RES_OK;
-        *out = (struct acl_piece){.octets = (const uint8_t *)chars};
-        if (len > hole_len)
+        *out = (struct acl_piece){0};
+        if (len > hole_len) {
             result = decode_label(scan, chars, len - hole_len, out);
+            out->octets++; /* the prefix, without its length */
+            out->len--;
+        }
         if (result == RES_OK && out->len + 5 > LIMIT_LABEL_OCTETS)
             return name_error(scan, "no room for the placeholder in this label");
         out->kind = holes[i].kind;
@@ -282,7 +305,7 @@ static enum result check_pieces(const struct name_scan *scan,
     for (size_t i = 0; i < template->count; i++) {
         const struct acl_piece *piece = &template->pieces[i];
         unsigned bit = 1u << piece->kind;
-        if (piece->kind != ACL_PIECE_LABEL && piece->kind != ACL_PIECE_STAR &&
+        if (piece->kind != ACL_PIECE_LABELS && piece->kind != ACL_PIECE_STAR &&
             (seen & bit) != 0)
             return name_error(scan, "each placeholder and `**` stand once in a name");
         if (piece->kind == ACL_PIECE_SUBTREE && i > 0)
@@ -292,7 +315,7 @@ static enum result check_pieces(const struct name_scan *scan,
         is_run = is_run &&
                  (piece->kind == ACL_PIECE_SUBTREE || piece->kind == ACL_PIECE_STAR);
         seen |= bit;
-        octets += 1 + (size_t)piece->len;
+        octets += piece->kind == ACL_PIECE_LABELS ? piece->len : 1u + piece->len;
     }
     if (octets > LIMIT_NAME_OCTETS)
         return name_error(scan, "a name of over 255 octets");
@@ -301,20 +324,18 @@ static enum result check_pieces(const struct name_scan *scan,
 
 static enum result parse_pieces(const struct name_scan *scan, struct acl_template *out)
 {
-    size_t len = scan->word->len;
-    if (len > 1 && scan->text[len - 1] == '.')
-        len--; /* names are absolute with it or without */
+    const char *text = scan->word->text;
+    size_t len = undotted_len(scan->word);
     size_t labels = 1;
     for (size_t i = 0; i < len; i++)
-        labels += scan->text[i] == '.';
-    struct acl_piece *pieces =
-        arena_array(&scan->parser->source->arena, labels, sizeof(*pieces));
+        labels += text[i] == '.';
+    struct acl_piece *pieces = arena_array(scan->arena, labels, sizeof(*pieces));
     if (pieces == NULL)
         return RES_EMEM;
     *out = (struct acl_template){pieces, labels};
-    const char *label = scan->text;
+    const char *label = text;
     for (size_t i = 0; i < labels; i++) {
-        size_t left = len - (size_t)(label - scan->text);
+        size_t left = len - (size_t)(label - text);
         const char *dot = memchr(label, '.', left);
         size_t label_len = dot != NULL ? (size_t)(dot - label) : left;
         enum result result = parse_piece(scan, label, label_len, &pieces[i]);
@@ -325,19 +346,34 @@ static enum result parse_pieces(const struct name_scan *scan, struct acl_templat
     return check_pieces(scan, out);
 }
 
-enum result acl_name_word_parse(struct acl_parser *parser, const struct acl_word *word,
-                                unsigned allowed, struct acl_name_word *out)
+/* All of the name in one piece. */
+static enum result keep_plain_name(struct name name, struct arena *arena,
+                                   struct acl_template *out)
 {
-    struct name_scan scan = {
-        .parser = parser,
-        .word = word,
-        .text = arena_string_n(&parser->source->arena, word->text, word->len),
-        .allowed = allowed,
-    };
-    if (scan.text == NULL)
+    struct acl_piece *piece = arena_alloc(arena, sizeof(*piece));
+    if (piece == NULL)
         return RES_EMEM;
-    out->text = scan.text;
+    piece->kind = ACL_PIECE_LABELS;
+    piece->len = name.len - 1;
+    piece->octets = arena_pack(arena, name.octets, piece->len);
+    *out = (struct acl_template){piece, 1};
+    return piece->octets != NULL ? RES_OK : RES_EMEM;
+}
+
+enum result acl_name_word_parse(struct acl_parser *parser, const struct acl_word *word,
+                                unsigned allowed, struct arena *arena,
+                                struct acl_name_word *out)
+{
+    struct name_buf name;
+    const struct name_scan scan = {
+        .parser = parser, .word = word, .allowed = allowed, .arena = arena};
+    out->text =
+        (const char *)arena_pack(arena, (const uint8_t *)word->text, word->len + 1);
     out->place = word->place;
+    if (out->text == NULL)
+        return RES_EMEM;
+    if (read_plain_name(word->text, undotted_len(word), &name))
+        return keep_plain_name(name_of(&name), arena, &out->template);
     return parse_pieces(&scan, &out->template);
 }
 
@@ -358,10 +394,10 @@ static const char *name_complaint(const char *text, size_t len)
 enum result acl_plain_name_parse(struct acl_parser *parser, const struct acl_word *word,
                                  struct name_buf *out)
 {
-    struct name_scan scan = {.parser = parser, .word = word, .text = word->text};
-    size_t len = word->len;
-    if (len > 1 && word->text[len - 1] == '.')
-        len--;
+    const struct name_scan scan = {.parser = parser, .word = word};
+    size_t len = undotted_len(word);
+    if (read_plain_name(word->text, len, out))
+        return RES_OK;
     const char *complaint = name_complaint(word->text, len);
     if (complaint == NULL && name_from_text(word->text, len, out) != RES_OK)
         complaint = "a label of over 63 octets, or a name of over 255";

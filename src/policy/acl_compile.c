@@ -200,11 +200,11 @@ static bool check_static(struct compiler *c, const struct expansion *x)
                     name_to_text(x->name, text));
         return false;
     }
-    if (c->grant->profile->owner_is_name && is_news(c, TOLD_STATIC_OWNER))
+    if (c->grant->terms->profile->owner_is_name && is_news(c, TOLD_STATIC_OWNER))
         diags_warn(c->diags, x->word->place, "static-owner",
                    "%s lies in a static zone: the CNAME that `%s` needs there excludes "
                    "all other data at the name",
-                   name_to_text(x->name, text), c->grant->profile->name);
+                   name_to_text(x->name, text), c->grant->terms->profile->name);
     warn_of_binding(c, x);
     return true;
 }
@@ -384,7 +384,8 @@ static enum result expand_word(struct compiler *c, const struct acl_host *host,
         fill.port = port->port;
         fill.proto = port->proto;
     }
-    enum result res = acl_template_fill(&c->grant->profile->owner, &fill, &x.owner);
+    enum result res =
+        acl_template_fill(&c->grant->terms->profile->owner, &fill, &x.owner);
     if (res == RES_ERANGE) {
         diags_error(c->diags, word->place, "owner-too-long",
                     "%s makes an owner of over 255 octets for host %s", word->text,

@@ -242,7 +242,7 @@ static void print_names(struct explain *e, struct writer *w)
     if (change->right != NULL) {
         print_label(w, "grant");
         explain_rule(change, w);
-        writer_printf(w, "  (%s)", change->right->grant->profile->name);
+        writer_printf(w, "  (%s)", change->right->grant->terms->profile->name);
     }
     print_label(w, "original");
     writer_string(w, tool_name_text(tool, rewrite->original));
@@ -354,7 +354,7 @@ static void json_change(struct explain *e, struct json *json)
                     ? arena_printf(&tool->arena, "%s:%u", rule->file, rule->line)
                     : NULL);
     json_string(json, "profile",
-                rule != NULL ? change->right->grant->profile->name : NULL);
+                rule != NULL ? change->right->grant->terms->profile->name : NULL);
     if (change->item.op == UPDATE_ADD && change->reason == REASON_PERMITTED)
         json_number(json, "ttl", change->ttl);
     if (change->item.op != UPDATE_DELETE_NAME)

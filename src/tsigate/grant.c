@@ -30,7 +30,7 @@ static bool covers(const struct acl *acl, const struct acl_right *other,
                    const struct acl_right *right)
 {
     if (other->host != right->host || other->grant == right->grant ||
-        other->grant->profile != right->grant->profile ||
+        other->grant->terms->profile != right->grant->terms->profile ||
         !acl_is_same_terms(other->grant->terms, right->grant->terms))
         return false;
     if (right->stars == 0)
@@ -64,7 +64,8 @@ static void tell_present(const struct install *install, const struct acl_right *
     tool_fail(TOOL_NO, "%s:%u: this gives host %s %s already (%s)", place->file,
               line_before(place, &right->grant->place),
               tool_name_text(install->tool, right->host->name),
-              tool_owner_text(install->tool, right), right->grant->profile->name);
+              tool_owner_text(install->tool, right),
+              right->grant->terms->profile->name);
 }
 
 /* The rights of the new line, and how many of them somebody else's lines give. */

@@ -149,7 +149,7 @@ static struct hit look_at(struct revoke *r, const struct acl_grant *grant)
 {
     struct arena *arena = &r->install.tool->arena;
     struct hit hit = {0};
-    if (strcmp(grant->profile->name, r->change.profile) != 0 ||
+    if (strcmp(grant->terms->profile->name, r->change.profile) != 0 ||
         (grant->host != NULL && !name_equal(grant->host->name, r->change.host)))
         return hit;
     hit.names = arena_array(arena, grant->name_count + 1, sizeof *hit.names);
@@ -185,26 +185,15 @@ static const char *choose_file(struct revoke *r)
 
 /* ---- patterns that reach it ---- */
 
-/* The pieces of a plain name, as a grant's word has them. */
-static struct acl_template template_of(struct arena *arena, struct name name)
-{
-    struct acl_template out = {0};
-    struct acl_piece *pieces =
-        arena_array(arena, name_labels(name) + 1, sizeof *pieces);
-    for (; pieces != NULL && !name_is_root(name); name = name_parent(name))
-        pieces[out.count++] = (struct acl_piece){
-            .kind = ACL_PIECE_LABEL, .len = name.octets[0], .octets = name.octets + 1};
-    out.pieces = pieces;
-    return out;
-}
-
 /* Whether the pattern reaches the owner that the profile makes of name. */
 static bool reaches(struct revoke *r, const struct acl_right *right, struct name name,
                     const struct acl_port_word *port)
 {
     char text[16] = "";
     struct acl_owner owner;
-    const struct acl_template word = template_of(&r->install.tool->arena, name);
+    const struct acl_piece plain = {
+        .kind = ACL_PIECE_LABELS, .len = name.len - 1, .octets = name.octets};
+    const struct acl_template word = {&plain, 1};
     struct acl_fill fill = {.word = &word, .host = right->host->name};
     if (port != NULL) {
         snprintf(text, sizeof text, "%u/%s", port->port, port->proto);
@@ -214,8 +203,8 @@ static bool reaches(struct revoke *r, const struct acl_right *right, struct name
         fill.port = port->port;
         fill.proto = port->proto;
     }
-    return word.pieces != NULL &&
-           acl_template_fill(&right->grant->profile->owner, &fill, &owner) == RES_OK &&
+    return acl_template_fill(&right->grant->terms->profile->owner, &fill, &owner) ==
+               RES_OK &&
            owner.stars == 0 &&
            acl_right_matches(&r->install.old.snapshot->acl, right,
                              name_of(&owner.name));
@@ -247,7 +236,7 @@ static void refuse_patterns(struct revoke *r)
         const struct acl_right *right = acl->rights[i];
         if (right->stars == 0 || right->grant == last ||
             !name_equal(right->host->name, r->change.host) ||
-            strcmp(right->grant->profile->name, r->change.profile) != 0 ||
+            strcmp(right->grant->terms->profile->name, r->change.profile) != 0 ||
             !reaches_any(r, right))
             continue;
         last = right->grant;

@@ -185,7 +185,7 @@ static void write_right_json(struct tool *tool, const struct right_row *row,
     json_string(json, "from",
                 acl_host_from(right->host) != NULL ? from_text(tool, right->host)
                                                    : NULL);
-    json_string(json, "profile", right->grant->profile->name);
+    json_string(json, "profile", right->grant->terms->profile->name);
     json_string(json, "rule", place_text(tool, &right->grant->place));
     json_object_close(json);
 }
@@ -270,7 +270,7 @@ static void write_found(struct who_can *who, const struct acl_right *right)
     if (acl_host_from(right->host) != NULL)
         writer_printf(w, "  from   %s\n", from_text(tool, right->host));
     writer_printf(w, "  grant  %s  (%s %s)\n", place_text(tool, &right->grant->place),
-                  right->grant->profile->name, tool_owner_text(tool, right));
+                  right->grant->terms->profile->name, tool_owner_text(tool, right));
     writer_printf(w, "  may    %s  %s  ttl %s", types_text(tool, terms),
                   ops_text(tool, terms), ttl_text(tool, terms));
     if (terms->check.kind != ACL_CHECK_ANY)
@@ -305,7 +305,7 @@ static void write_found_json(struct who_can *who, const struct acl_right *right)
     json_string(json, "ttl", ttl_text(tool, terms));
     json_string(json, "check",
                 terms->check.kind == ACL_CHECK_ANY ? NULL : terms->check.text);
-    json_string(json, "profile", right->grant->profile->name);
+    json_string(json, "profile", right->grant->terms->profile->name);
     json_string(json, "rule", place_text(tool, &right->grant->place));
     json_object_close(json);
 }

@@ -24,7 +24,8 @@ static void fill_name(const struct acl_grant *grant, const struct acl_name_word 
         .port = grant->port_count > 0 ? grant->ports[0].port : 0,
         .proto = grant->port_count > 0 ? grant->ports[0].proto : NULL,
     };
-    enum result result = acl_template_fill(&grant->profile->owner, &fill, &owner);
+    enum result result =
+        acl_template_fill(&grant->terms->profile->owner, &fill, &owner);
 
     FUZZ_CLAIM(result == RES_OK);
     FUZZ_CLAIM(owner.name.octets[owner.name.len - 1] == 0);
@@ -39,7 +40,7 @@ static void walk(const struct acl_source *source)
     for (const struct acl_grant *grant = source->grants; grant != NULL;
          grant = grant->next, count++) {
         FUZZ_CLAIM(grant->name_count > 0);
-        FUZZ_CLAIM(grant->profile->wants_port == (grant->port_count > 0));
+        FUZZ_CLAIM(grant->terms->profile->wants_port == (grant->port_count > 0));
         FUZZ_CLAIM(grant->terms->check.kind != ACL_CHECK_MISSING);
         FUZZ_CLAIM(grant->terms->type_count > 0);
         for (size_t i = 0; i < grant->name_count; i++)

@@ -45,12 +45,12 @@ static void dump_grants(const struct acl_source *source, char *out, size_t capac
     for (const struct acl_grant *g = source->grants; g != NULL; g = g->next) {
         writer_printf(&w, "%s %s",
                       g->host != NULL ? name_to_text(g->host->name, text) : "{every}",
-                      g->profile->name);
+                      g->terms->profile->name);
         for (size_t i = 0; i < g->name_count; i++)
             writer_printf(&w, " %s", g->names[i].text);
         for (size_t i = 0; i < g->port_count; i++)
             writer_printf(&w, " %u/%s", g->ports[i].port, g->ports[i].proto);
-        if (g->terms != &g->profile->terms)
+        if (g->terms != &g->terms->profile->terms)
             writer_printf(&w, " ttl %u..%u%s ops %x max %u%s check %s",
                           g->terms->ttl_min_s, g->terms->ttl_max_s,
                           g->terms->ttl_refuses ? " refuse" : "", g->terms->ops,
@@ -514,6 +514,7 @@ static void memory_may_end_anywhere(void **state)
         struct acltest test;
         open_with_stock(&test);
         test.source.arena.limit = test.source.arena.used + 8 * limits;
+        test.source.lines.limit = test.source.lines.used + 1 + limits;
         acltest_add(&test, text, false);
         result = test.result;
         assert_string_equal(test.told, "");

@@ -32,7 +32,7 @@ static enum result parse(struct fixture *f, const char *text, unsigned allowed,
                          struct acl_name_word *out)
 {
     struct acl_word word = {.text = text, .len = strlen(text), .raw = text};
-    return acl_name_word_parse(&f->parser, &word, allowed, out);
+    return acl_name_word_parse(&f->parser, &word, allowed, &f->source.lines, out);
 }
 
 static void templates_are_filled(void **state)
