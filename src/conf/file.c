@@ -51,12 +51,17 @@ static enum result open_file(const char *path, struct place place, struct diags 
     return RES_EIO;
 }
 
+/* What is read in one go. A kernel that does not preempt itself reads on through a
+ * large file whoever waits for the CPU: 6 ms for 10 MB. */
+#define PIECE_OCTETS (256 * 1024)
+
 /* Up to capacity octets; -1: errno tells. */
 static ssize_t read_all(int fd, char *chars, size_t capacity)
 {
     size_t len = 0;
     while (len < capacity) {
-        ssize_t n = read(fd, chars + len, capacity - len);
+        size_t left = capacity - len;
+        ssize_t n = read(fd, chars + len, left < PIECE_OCTETS ? left : PIECE_OCTETS);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

@@ -8,6 +8,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "base/arena.h"
+
 struct algorithm {
     const char *text;
     const char *wire; /* with the length octet; the root label is the C string's NUL */
@@ -53,13 +55,20 @@ struct place {
 struct hmac_contexts {
     unsigned next;
     struct place places[HMAC_ALGORITHMS][PLACES];
+    struct arena arena;  /* of those who share */
+    struct hmac *newest; /* of them */
 };
 
 struct hmac {
     enum hmac_algorithm algorithm;
-    struct states states; /* its own; not of who shares */
-    struct place *place;  /* of who shares: one for good, with some others */
-    struct secret secret; /* of who shares */
+    struct place *place; /* one for good, with some others; NULL: it does not share */
+    union {
+        struct states states; /* its own */
+        struct {
+            struct secret secret;
+            struct hmac *older;
+        } sharing;
+    };
 };
 
 const char *hmac_algorithm_text(enum hmac_algorithm algorithm)
@@ -160,8 +169,8 @@ static enum result new_keyed(enum hmac_algorithm algorithm, const struct secret 
 
 /* ---- one key's own ---- */
 
-static enum result make(enum hmac_algorithm algorithm, const struct secret *secret,
-                        struct hmac **out)
+enum result hmac_new(enum hmac_algorithm algorithm, const struct secret *secret,
+                     struct hmac **out)
 {
     if (secret->len == 0)
         return RES_ERANGE;
@@ -169,19 +178,7 @@ static enum result make(enum hmac_algorithm algorithm, const struct secret *secr
     if (hmac == NULL)
         return RES_EMEM;
     hmac->algorithm = algorithm;
-    *out = hmac;
-    return RES_OK;
-}
-
-enum result hmac_new(enum hmac_algorithm algorithm, const struct secret *secret,
-                     struct hmac **out)
-{
-    struct hmac *hmac;
-    enum result res = make(algorithm, secret, &hmac);
-
-    if (res != RES_OK)
-        return res;
-    res = new_keyed(algorithm, secret, &hmac->states);
+    enum result res = new_keyed(algorithm, secret, &hmac->states);
     if (res == RES_OK)
         *out = hmac;
     else
@@ -203,44 +200,59 @@ void hmac_free(struct hmac **hmac)
     *hmac = NULL;
     if (old == NULL)
         return;
-    /* The next one at this address is another. */
-    if (old->place != NULL && old->place->holder == old)
-        old->place->holder = NULL;
-    secret_free(&old->secret);
+    assert(old->place == NULL);
     free_states(&old->states);
     free(old);
 }
 
 /* ---- sharing ---- */
 
+#define CHUNK_OCTETS 4096
+
 struct hmac_contexts *hmac_contexts_new(void)
 {
-    return calloc(1, sizeof(struct hmac_contexts));
+    struct hmac_contexts *contexts = calloc(1, sizeof(*contexts));
+
+    if (contexts != NULL)
+        arena_init(&contexts->arena, CHUNK_OCTETS, 0);
+    return contexts;
 }
 
 void hmac_contexts_free(struct hmac_contexts **contexts)
 {
-    for (size_t i = 0; *contexts != NULL && i < HMAC_ALGORITHMS * PLACES; i++)
-        free_states(&(*contexts)->places[i / PLACES][i % PLACES].states);
-    free(*contexts);
+    struct hmac_contexts *old = *contexts;
+
     *contexts = NULL;
+    if (old == NULL)
+        return;
+    for (struct hmac *hmac = old->newest; hmac != NULL; hmac = hmac->sharing.older)
+        secret_free(&hmac->sharing.secret);
+    for (size_t i = 0; i < HMAC_ALGORITHMS * PLACES; i++)
+        free_states(&old->places[i / PLACES][i % PLACES].states);
+    arena_fini(&old->arena);
+    free(old);
 }
 
+/* In an arena: a million small pieces of malloc's would be freed under the lock of a
+ * heap that the loop may want, and be sorted there by whoever next asks for a larger
+ * one: 100 ms each. */
 enum result hmac_new_sharing(struct hmac_contexts *contexts,
                              enum hmac_algorithm algorithm, const struct secret *secret,
                              struct hmac **out)
 {
-    struct hmac *hmac;
-    enum result res = make(algorithm, secret, &hmac);
-
+    if (secret->len == 0)
+        return RES_ERANGE;
+    struct hmac *hmac = arena_alloc(&contexts->arena, sizeof(*hmac));
+    if (hmac == NULL)
+        return RES_EMEM;
+    enum result res =
+        secret_from_octets(secret->octets, secret->len, &hmac->sharing.secret);
     if (res != RES_OK)
         return res;
-    res = secret_from_octets(secret->octets, secret->len, &hmac->secret);
-    if (res != RES_OK) {
-        free(hmac);
-        return res;
-    }
+    hmac->algorithm = algorithm;
     hmac->place = &contexts->places[algorithm][contexts->next++ % PLACES];
+    hmac->sharing.older = contexts->newest;
+    contexts->newest = hmac;
     *out = hmac;
     return RES_OK;
 }
@@ -253,9 +265,9 @@ static enum result take_place(const struct hmac *hmac)
 
     place->holder = NULL;
     if (place->states.inner == NULL)
-        res = new_keyed(hmac->algorithm, &hmac->secret, &place->states);
+        res = new_keyed(hmac->algorithm, &hmac->sharing.secret, &place->states);
     else
-        res = key_states(&place->states, hmac->algorithm, &hmac->secret);
+        res = key_states(&place->states, hmac->algorithm, &hmac->sharing.secret);
     if (res == RES_OK)
         place->holder = hmac;
     return res;

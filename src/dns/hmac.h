@@ -40,6 +40,7 @@ struct hmac; /* one key's context */
 /* RES_ERANGE: an empty secret (OpenSSL would take it). RES_ECRYPTO, RES_EMEM. */
 enum result hmac_new(enum hmac_algorithm algorithm, const struct secret *secret,
                      struct hmac **out) MUST_CHECK NONNULL;
+/* Not of those who share. */
 void hmac_free(struct hmac **hmac) NONNULL;
 /* The same algorithm with another secret. RES_ERANGE, RES_ECRYPTO: of no use any more
  * but to be freed. Not for those who share. */
@@ -51,9 +52,10 @@ struct hmac_contexts;
 
 /* NULL: no memory. */
 struct hmac_contexts *hmac_contexts_new(void) MUST_CHECK;
-/* After all who share them. */
+/* With all who share them. */
 void hmac_contexts_free(struct hmac_contexts **contexts) NONNULL;
-/* As hmac_new, with a copy of the secret and none of the contexts for itself. */
+/* As hmac_new, with a copy of the secret and none of the contexts for itself. It is
+ * theirs and goes with them. */
 enum result hmac_new_sharing(struct hmac_contexts *contexts,
                              enum hmac_algorithm algorithm, const struct secret *secret,
                              struct hmac **out) MUST_CHECK NONNULL;

@@ -112,16 +112,13 @@ static void warn_if_hostless(struct joining *j, const struct key *key)
             name_to_text(key->name, text));
 }
 
-static enum result add_client_key(struct joining *j, struct key *key)
+static enum result add_client_key(struct joining *j, const struct key *key)
 {
     struct key *own = arena_copy(j->ring->arena, key, sizeof(*key));
 
     if (own == NULL)
         return RES_EMEM;
-    enum result res = map_put(&j->ring->by_name, own->name.octets, own->name.len, own);
-    if (res == RES_OK)
-        key->hmac = NULL; /* the ring's now */
-    return res;
+    return map_put(&j->ring->by_name, own->name.octets, own->name.len, own);
 }
 
 /* In use for each message: with a context of its own. */
@@ -154,8 +151,6 @@ static enum result add_key(struct joining *j, struct keyfile_key *from)
         return res;
     key.credential = acl_credential_of(j->acl, key.name);
     res = add_client_key(j, &key);
-    if (key.hmac != NULL)
-        hmac_free(&key.hmac);
     if (res != RES_OK)
         return res;
     const struct key *own = keyring_find(j->ring, from->name);
@@ -246,15 +241,7 @@ enum result keyring_build(const struct keyring_parts *parts, const struct acl *a
 
 void keyring_fini(struct keyring *keyring)
 {
-    size_t cursor = 0;
-
-    for (struct key *key = map_next(&keyring->by_name, &cursor); key != NULL;
-         key = map_next(&keyring->by_name, &cursor)) {
-        if (key->hmac != NULL)
-            hmac_free(&key->hmac);
-    }
-    if (keyring->gateway.hmac != NULL)
-        hmac_free(&keyring->gateway.hmac);
+    hmac_free(&keyring->gateway.hmac);
     map_fini(&keyring->by_name);
     hmac_contexts_free(&keyring->contexts);
 }
