@@ -1,99 +1,196 @@
 #include "net/aside.h"
 
-#include <fcntl.h>
+#include <assert.h>
+#include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
-#include <sys/resource.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#define NICENESS 19
+/* What a patient thread gets at least: so much of each turn. Without it a loop that has
+ * no idle moment would leave it 0.3 per cent of a CPU that they share. */
+#define TURN_MS  10
+#define SHARE_NS (1000 * 1000)
 
-enum { LOOP_END, THREAD_END };
+enum side { LOOP_SIDE, THREAD_SIDE, SIDES };
 
-static void on_closed(uv_handle_t *handle)
+/* All that the two sides share is the pair of sockets: the address of an errand goes
+ * one way, and comes back when its work is done. With a lock in its place the loop
+ * could wait for a thread that holds it and has no CPU. The thread ends with the loop's
+ * end of the pair. */
+struct aside {
+    int ends[SIDES];
+    enum aside_manner manner;
+    pthread_t thread;
+    bool has_thread;
+    uv_poll_t done;
+    uv_timer_t turn; /* of a patient one */
+    unsigned errands;
+    int64_t used_ns; /* of the CPU, by the thread, up to the last turn */
+};
+
+/* Signals are the loop's. */
+static void mask_signals(void)
 {
-    struct aside *aside = handle->data;
+    sigset_t all;
 
-    (void)close(aside->ends[LOOP_END]);
-    aside->finish(aside->arg);
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
+/*
+ * SCHED_IDLE and not a niceness: a task that wakes up takes the CPU from an idle one at
+ * once, whereas Linux from 6.6 on lets any other finish its slice, until the tick after
+ * it, 4 to 8 ms later. Once and for all, before there is work: a thread that becomes so
+ * while the loop is kept busy is still owed the share of an equal, and takes it in one
+ * piece. Elsewhere there is no such thing for one thread alone.
+ */
+static void give_way(void)
+{
+#ifdef __linux__
+    (void)sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
+#endif
+}
+
+/* What recv gives; 0: the other side has ended. */
+static ssize_t receive(int end, struct errand **out, int flags)
+{
+    ssize_t n;
+
+    do
+        n = recv(end, out, sizeof(struct errand *), flags);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* A pair of sockets takes hundreds of messages, and there are a few errands at most. */
+static void hand_over(int end, struct errand *errand)
+{
+    ssize_t n;
+
+    do
+        n = send(end, &errand, sizeof(struct errand *), MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    assert(n == (ssize_t)sizeof(struct errand *));
+}
+
+static void *run(void *arg)
+{
+    const struct aside *aside = arg;
+    int end = aside->ends[THREAD_SIDE];
+    struct errand *errand;
+
+    mask_signals();
+    if (aside->manner == ASIDE_PATIENT)
+        give_way();
+    while (receive(end, &errand, 0) > 0) {
+        errand->work(errand->arg);
+        hand_over(end, errand);
+    }
+    (void)shutdown(end, SHUT_WR);
+    return NULL;
+}
+
+/* ---- the loop's side ---- */
+
+static int64_t cpu_ns(pthread_t thread)
+{
+    struct timespec used = {0};
+    clockid_t clock;
+
+    if (pthread_getcpuclockid(thread, &clock) == 0)
+        (void)clock_gettime(clock, &used);
+    return used.tv_sec * INT64_C(1000000000) + used.tv_nsec;
+}
+
+/* Where the thread has not had its share by itself, the loop sleeps for it. */
+static void on_turn(uv_timer_t *turn)
+{
+    static const struct timespec share = {.tv_nsec = SHARE_NS};
+    struct aside *aside = turn->data;
+
+    if (cpu_ns(aside->thread) - aside->used_ns < SHARE_NS)
+        (void)nanosleep(&share, NULL);
+    aside->used_ns = cpu_ns(aside->thread);
+}
+
+void aside_run(struct aside *aside, struct errand *errand)
+{
+    if (aside->errands++ == 0 && aside->manner == ASIDE_PATIENT)
+        (void)uv_timer_start(&aside->turn, on_turn, TURN_MS, TURN_MS);
+    hand_over(aside->ends[LOOP_SIDE], errand);
 }
 
 static void on_done(uv_poll_t *done, int status, int events)
 {
-    (void)status, (void)events; /* all there can be is that the work is done */
-    uv_close((uv_handle_t *)done, on_closed);
+    struct aside *aside = done->data;
+    struct errand *errand;
+
+    (void)status, (void)events; /* all there can be is an errand, or the end */
+    ssize_t n = receive(aside->ends[LOOP_SIDE], &errand, MSG_DONTWAIT);
+    if (n == 0) {
+        uv_close((uv_handle_t *)&aside->done, NULL);
+        uv_close((uv_handle_t *)&aside->turn, NULL);
+    } else if (n > 0) {
+        if (--aside->errands == 0)
+            (void)uv_timer_stop(&aside->turn);
+        errand->finish(errand->arg);
+    }
 }
 
-/* Only Linux has a niceness for each thread; elsewhere it would be the daemon's. */
-static void give_way(void)
+/* The handles come last: they are the loop's, and could not be freed here. */
+static enum result start(struct aside *aside, uv_loop_t *loop)
 {
-#ifdef __linux__
-    (void)setpriority(PRIO_PROCESS, 0, NICENESS);
-#endif
-}
-
-/*
- * To close its end is the last that this thread does. On a busy CPU it may be long
- * before it runs again, so the loop must not wait for anything that it still has to do:
- * neither join it, nor use uv_async_t, which spins until the sender has left
- * uv_async_send.
- */
-static void *run(void *arg)
-{
-    struct aside *aside = arg;
-    int end = aside->ends[THREAD_END];
-
-    give_way();
-    aside->work(aside->arg);
-    (void)close(end);
-    return NULL;
-}
-
-static enum result start_thread(struct aside *aside)
-{
-    pthread_t thread;
-    pthread_attr_t attr;
-
-    if (pthread_attr_init(&attr) != 0)
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, aside->ends) != 0)
         return RES_EIO;
-    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    int error = pthread_create(&thread, &attr, run, aside);
-    (void)pthread_attr_destroy(&attr);
-    return error == 0 ? RES_OK : RES_EIO;
+    if (pthread_create(&aside->thread, NULL, run, aside) != 0)
+        return RES_EIO;
+    aside->has_thread = true;
+    if (uv_poll_init(loop, &aside->done, aside->ends[LOOP_SIDE]) != 0)
+        return RES_EIO;
+    (void)uv_timer_init(loop, &aside->turn); /* only sets fields */
+    aside->done.data = aside->turn.data = aside;
+    (void)uv_poll_start(&aside->done, UV_READABLE, on_done);
+    return RES_OK;
 }
 
-static void work_in_pool(uv_work_t *pooled)
+enum result aside_new(uv_loop_t *loop, enum aside_manner manner, struct aside **out)
 {
-    struct aside *aside = pooled->data;
+    struct aside *aside = calloc(1, sizeof(*aside));
 
-    aside->work(aside->arg);
+    if (aside == NULL)
+        return RES_EMEM;
+    *aside = (struct aside){.ends = {-1, -1}, .manner = manner};
+    enum result res = start(aside, loop);
+    if (res == RES_OK)
+        *out = aside;
+    else
+        aside_free(&aside);
+    return res;
 }
 
-static void on_pool_done(uv_work_t *pooled, int status)
+void aside_close(struct aside *aside)
 {
-    struct aside *aside = pooled->data;
-
-    (void)status; /* cancelled by nobody */
-    aside->finish(aside->arg);
+    (void)shutdown(aside->ends[LOOP_SIDE], SHUT_WR);
 }
 
-void aside_run(struct aside *aside, uv_loop_t *loop, void (*work)(void *arg),
-               void (*finish)(void *arg), void *arg)
+void aside_free(struct aside **aside)
 {
-    *aside = (struct aside){.work = work, .finish = finish, .arg = arg};
-    bool has_pipe = pipe2(aside->ends, O_CLOEXEC) == 0;
-    if (has_pipe && start_thread(aside) == RES_OK) {
-        /* Fails for a descriptor that epoll cannot watch. */
-        (void)uv_poll_init(loop, &aside->done, aside->ends[LOOP_END]);
-        aside->done.data = aside;
-        (void)uv_poll_start(&aside->done, UV_READABLE, on_done);
+    struct aside *a = *aside;
+
+    if (a == NULL)
         return;
-    }
-    if (has_pipe) {
-        (void)close(aside->ends[LOOP_END]);
-        (void)close(aside->ends[THREAD_END]);
-    }
-    aside->pooled.data = aside;
-    /* Fails for a missing callback only. */
-    (void)uv_queue_work(loop, &aside->pooled, work_in_pool, on_pool_done);
+    if (a->ends[LOOP_SIDE] >= 0)
+        (void)close(a->ends[LOOP_SIDE]);
+    if (a->has_thread)
+        (void)pthread_join(a->thread, NULL);
+    if (a->ends[THREAD_SIDE] >= 0)
+        (void)close(a->ends[THREAD_SIDE]);
+    free(a);
+    *aside = NULL;
 }

@@ -1,7 +1,10 @@
 /*
- * Long work beside the loop: in a thread of its own, which gives way to the loop's
- * wherever the two share a CPU. Floor 4. It ends with its work: a thread that has once
- * given way stays behind.
+ * A thread beside the loop that does what would hold the loop up, one errand after the
+ * other. Floor 4.
+ *
+ * Of its own, and not libuv's pool: there the loop spins while a worker that has just
+ * woken it waits for the same CPU, which takes longer than all else that an update
+ * costs; and a sync must not wait for a reload.
  */
 #ifndef TSIGATE_NET_ASIDE_H
 #define TSIGATE_NET_ASIDE_H
@@ -10,18 +13,29 @@
 
 #include "base/result.h"
 
-struct aside {
-    uv_poll_t done;
-    int ends[2];      /* of a pipe: the loop's, the thread's */
-    uv_work_t pooled; /* where there is no thread or no descriptor */
-    void (*work)(void *arg);
-    void (*finish)(void *arg);
+struct aside;
+
+/* The caller's, until finish is called: that may free it, or have it run again. */
+struct errand {
+    void (*work)(void *arg);   /* in the thread */
+    void (*finish)(void *arg); /* then, in the loop */
     void *arg;
 };
 
-/* work in the thread, then finish in the loop, which may run or free aside again. The
- * loop does not end before. Without a thread to be had libuv's pool does it. */
-void aside_run(struct aside *aside, uv_loop_t *loop, void (*work)(void *arg),
-               void (*finish)(void *arg), void *arg) NONNULL;
+enum aside_manner {
+    ASIDE_PROMPT,  /* the loop's equal */
+    ASIDE_PATIENT, /* for what takes long: never has a CPU that the loop wants, but for
+                      a tenth of it */
+};
+
+/* RES_EIO, RES_EMEM. */
+enum result aside_new(uv_loop_t *loop, enum aside_manner manner,
+                      struct aside **out) MUST_CHECK NONNULL;
+void aside_run(struct aside *aside, struct errand *errand) NONNULL;
+/* No more errands. Those that were given are still done and finished, and the loop does
+ * not end before. */
+void aside_close(struct aside *aside) NONNULL;
+/* When the loop has run out. */
+void aside_free(struct aside **aside) NONNULL;
 
 #endif

@@ -10,10 +10,10 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "net/aside.h"
 #include "net/audit_back.h"
 #include "net/clock.h"
 #include "net/logger.h"
-#include "net/syncer.h"
 #include "txn/log.h"
 
 /* Room taken at once, ahead of what is written. */
@@ -28,8 +28,10 @@ struct audit {
     off_t size;     /* where the last lines end that were written whole */
     off_t reserved; /* up to here the disk has room for us */
     bool is_broken; /* the last write failed; said once */
-    struct txns *txns;
-    struct syncer *syncer; /* from audit_start on */
+    struct txns *txns; /* from audit_start to audit_stop */
+    struct aside *syncer;
+    struct errand sync;
+    int sync_fd, sync_error; /* the thread's while is_syncing */
     bool is_syncing;
     uint64_t syncing;      /* the token of the sync under way */
     uint64_t wanted;       /* the newest token asked for */
@@ -119,14 +121,24 @@ enum result audit_write(struct audit *audit, const uint8_t *lines, size_t len)
 
 static void start_sync(struct audit *audit);
 
-static void on_synced(void *arg, int error)
+static void sync_file(void *arg)
 {
     struct audit *audit = arg;
+
+    audit->sync_error = fdatasync(audit->sync_fd) != 0 ? errno : 0;
+}
+
+static void on_synced(void *arg)
+{
+    struct audit *audit = arg;
+    int error = audit->sync_error;
 
     audit->is_syncing = false;
     if (audit->retired_fd >= 0)
         (void)close(audit->retired_fd);
     audit->retired_fd = -1;
+    if (audit->txns == NULL)
+        return;
     if (error != 0)
         logger_printf(LEVEL_ERROR, "audit log: cannot sync: %s", strerror(error));
     txn_on_synced(audit->txns, audit->syncing, error == 0 ? RES_OK : RES_EIO,
@@ -135,21 +147,19 @@ static void on_synced(void *arg, int error)
         start_sync(audit);
 }
 
-/* Where the thread cannot be reached nothing is on the disk, and whoever waits is told
- * at its deadline. */
 static void start_sync(struct audit *audit)
 {
     audit->syncing = audit->wanted;
-    audit->is_syncing = syncer_sync(audit->syncer, audit->fd) == RES_OK;
-    if (!audit->is_syncing)
-        logger_printf(LEVEL_ERROR, "audit log: cannot sync: %s", strerror(errno));
+    audit->sync_fd = audit->fd;
+    audit->is_syncing = true;
+    aside_run(audit->syncer, &audit->sync);
 }
 
 /* One at a time: what is asked for meanwhile shares the next one. */
 void audit_sync(struct audit *audit, uint64_t token)
 {
     audit->wanted = token;
-    if (!audit->is_syncing)
+    if (!audit->is_syncing && audit->txns != NULL)
         start_sync(audit);
 }
 
@@ -374,14 +384,16 @@ const char *audit_rotate(struct audit *audit)
 enum result audit_start(struct audit *audit, uv_loop_t *loop, struct txns *txns)
 {
     audit->txns = txns;
+    audit->sync = (struct errand){sync_file, on_synced, audit};
     log_scan_free(&audit->past);
-    return syncer_new(loop, on_synced, audit, &audit->syncer);
+    return aside_new(loop, ASIDE_PROMPT, &audit->syncer);
 }
 
 void audit_stop(struct audit *audit)
 {
+    audit->txns = NULL;
     if (audit->syncer != NULL)
-        syncer_close(audit->syncer);
+        aside_close(audit->syncer);
 }
 
 void audit_status(const struct audit *audit, struct json *json)
@@ -397,7 +409,7 @@ void audit_close(struct audit **audit)
 {
     if (*audit == NULL)
         return;
-    syncer_free(&(*audit)->syncer);
+    aside_free(&(*audit)->syncer);
     if ((*audit)->fd >= 0)
         (void)close((*audit)->fd);
     if ((*audit)->retired_fd >= 0)

@@ -29,7 +29,7 @@ enum result audit_open(const char *path, uint32_t max_fudge_s, struct txn_now no
  * nothing can be synced. */
 enum result audit_start(struct audit *audit, uv_loop_t *loop,
                         struct txns *txns) MUST_CHECK NONNULL;
-/* Closes the handle; audit_close when the loop has run out. */
+/* Nobody is told of a sync any more; audit_close when the loop has run out. */
 void audit_stop(struct audit *audit) NONNULL;
 /* The ports of txn.h. */
 enum result audit_write(struct audit *audit, const uint8_t *lines,
@@ -44,7 +44,7 @@ void audit_sync(struct audit *audit, uint64_t token) NONNULL;
 const char *audit_rotate(struct audit *audit) MUST_CHECK NONNULL;
 /* `tsigate status`: a member of an open JSON object. */
 void audit_status(const struct audit *audit, struct json *json) NONNULL;
-/* To be called when the loop has run out; waits for a sync under way. */
+/* To be called when the loop has run out. */
 void audit_close(struct audit **audit) NONNULL;
 
 #endif

@@ -33,7 +33,7 @@
 #define SIGNALS 4
 
 struct reload {
-    struct aside aside;
+    struct errand errand;
     struct load load; /* the thread's while is_running */
     bool is_running;
     uint64_t number; /* of the one that runs, or ran last */
@@ -44,6 +44,7 @@ struct reload {
 struct daemon {
     const char *file; /* the caller's */
     struct snapshot *snapshot;
+    struct aside *aside; /* loads snapshots, and frees them */
     struct retire retire;
     struct settings_limits limits; /* in force; the parts look here */
     struct running running;
@@ -204,7 +205,9 @@ static void start_reload(struct daemon *daemon)
     reload->is_running = true;
     reload->load = (struct load){.file = daemon->file,
                                  .generation = daemon->snapshot->generation + 1};
-    aside_run(&reload->aside, &daemon->loop, run_load, on_loaded, daemon);
+    reload->errand =
+        (struct errand){.work = run_load, .finish = on_loaded, .arg = daemon};
+    aside_run(daemon->aside, &reload->errand);
 }
 
 /* One at a time. Who asks while one runs gets the next one: this one may have read the
@@ -481,7 +484,6 @@ static enum result init_loop(struct daemon *daemon)
     if (uv_loop_init(&daemon->loop) != 0)
         return RES_EIO;
     daemon->has_loop = true;
-    daemon->retire.loop = &daemon->loop;
     (void)uv_timer_init(&daemon->loop, &daemon->wake); /* these only set fields */
     (void)uv_timer_init(&daemon->loop, &daemon->warm);
     (void)uv_timer_init(&daemon->loop, &daemon->drain);
@@ -495,8 +497,11 @@ static enum result init_loop(struct daemon *daemon)
 
 static enum result start_parts(struct daemon *daemon)
 {
-    enum result res = upstream_set_servers(daemon->upstream, daemon_settings(daemon));
+    enum result res = aside_new(&daemon->loop, ASIDE_PATIENT, &daemon->aside);
 
+    daemon->retire.aside = daemon->aside;
+    if (res == RES_OK)
+        res = upstream_set_servers(daemon->upstream, daemon_settings(daemon));
     if (res == RES_OK)
         res = audit_start(daemon->audit, &daemon->loop, daemon->txns);
     if (res == RES_OK)
@@ -511,7 +516,9 @@ static enum result start_parts(struct daemon *daemon)
 static void end_loop(struct daemon *daemon)
 {
     daemon->is_draining = true;
-    daemon->retire.loop = NULL;
+    daemon->retire.aside = NULL;
+    if (daemon->aside != NULL)
+        aside_close(daemon->aside);
     listen_udp_close(daemon->udp);
     listen_tcp_close(daemon->tcp);
     upstream_close(daemon->upstream);
@@ -586,6 +593,7 @@ void daemon_free(struct daemon **daemon)
     upstream_free(&d->upstream);
     audit_close(&d->audit);
     control_free(&d->control);
+    aside_free(&d->aside);
     if (d->snapshot != NULL)
         snapshot_release(&d->snapshot);
     running_fini(&d->running);

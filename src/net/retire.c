@@ -2,10 +2,8 @@
 
 #include <stdlib.h>
 
-#include "net/aside.h"
-
 struct burial {
-    struct aside aside;
+    struct errand errand;
     struct snapshot *snapshot;
 };
 
@@ -19,14 +17,15 @@ static void bury(void *arg)
 static void on_released(void *arg, struct snapshot *snapshot)
 {
     const struct retire *retire = arg;
-    struct burial *burial = retire->loop != NULL ? calloc(1, sizeof(*burial)) : NULL;
+    struct burial *burial = retire->aside != NULL ? calloc(1, sizeof(*burial)) : NULL;
 
     if (burial == NULL) {
         snapshot_free(&snapshot);
         return;
     }
     burial->snapshot = snapshot;
-    aside_run(&burial->aside, retire->loop, bury, free, burial);
+    burial->errand = (struct errand){.work = bury, .finish = free, .arg = burial};
+    aside_run(retire->aside, &burial->errand);
 }
 
 void retire_beside_loop(struct retire *retire, struct snapshot *snapshot)

@@ -5,12 +5,11 @@
 #ifndef TSIGATE_NET_RETIRE_H
 #define TSIGATE_NET_RETIRE_H
 
-#include <uv.h>
-
+#include "net/aside.h"
 #include "policy/snapshot.h"
 
 struct retire {
-    uv_loop_t *loop; /* NULL: there is none (any more), what is released is freed */
+    struct aside *aside; /* NULL: there is none (any more), what is released is freed */
 };
 
 /* When the last reference of the snapshot goes, from now on, it is freed beside the

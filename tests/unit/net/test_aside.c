@@ -1,85 +1,118 @@
-/* Work beside the loop: done when finish is called, which may start the next. */
-#include <sys/resource.h>
+/* Errands beside the loop: their order, the thread's manners, and its end. */
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
 
 #include "net/aside.h"
 #include "unit.h"
 
 #define ROUNDS 3
 
-struct errand {
-    struct aside aside;
-    uv_loop_t *loop;
-    int niceness;
-    unsigned worked, finished;
-};
+static uv_loop_t loop;
+static struct aside *aside;
+
+static struct told {
+    struct errand errand;
+    struct timespec nap;
+    unsigned worked, finished, wanted;
+    int policy;
+    pthread_t thread;
+} told;
 
 static void work(void *arg)
 {
-    struct errand *errand = arg;
+    struct told *t = arg;
+    struct sched_param param;
 
-    errand->niceness = getpriority(PRIO_PROCESS, 0);
-    errand->worked++;
+    (void)nanosleep(&t->nap, NULL);
+    t->thread = pthread_self();
+    (void)pthread_getschedparam(t->thread, &t->policy, &param);
+    t->worked++;
 }
 
 static void finish(void *arg)
 {
-    struct errand *errand = arg;
+    struct told *t = arg;
 
-    assert_int_equal(errand->worked, ++errand->finished);
-    if (errand->finished < ROUNDS)
-        aside_run(&errand->aside, errand->loop, work, finish, errand);
+    assert_int_equal(t->worked, ++t->finished);
+    if (t->finished < t->wanted)
+        aside_run(aside, &t->errand);
 }
 
-static void run_errand(struct errand *errand)
+static void begin(enum aside_manner manner, unsigned wanted)
 {
-    uv_loop_t loop;
-
     assert_int_equal(uv_loop_init(&loop), 0);
-    *errand = (struct errand){.loop = &loop};
-    aside_run(&errand->aside, &loop, work, finish, errand);
-    assert_int_equal(errand->finished, 0); /* the loop's turn, not before */
+    assert_int_equal(aside_new(&loop, manner, &aside), RES_OK);
+    told = (struct told){.errand = {work, finish, &told}, .wanted = wanted};
+}
+
+static void end(void)
+{
+    aside_close(aside);
     assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
-    assert_int_equal(errand->finished, ROUNDS);
+    aside_free(&aside);
+    assert_null(aside);
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
-static void test_thread_gives_way(void **state)
+static void run(enum aside_manner manner)
 {
-    struct errand errand;
-    int usual = getpriority(PRIO_PROCESS, 0);
-
-    (void)state;
-    run_errand(&errand);
-    assert_int_equal(errand.niceness, 19);
-    assert_int_equal(getpriority(PRIO_PROCESS, 0), usual);
+    begin(manner, ROUNDS);
+    aside_run(aside, &told.errand);
+    assert_int_equal(told.finished, 0); /* the loop's turn, not before */
+    while (told.finished < ROUNDS)
+        (void)uv_run(&loop, UV_RUN_ONCE);
+    end();
+    assert_int_equal(told.finished, ROUNDS);
+    assert_false(pthread_equal(told.thread, pthread_self()));
 }
 
-/* Without a descriptor the pool does it, and stays as it is. */
-static void test_without_descriptor(void **state)
+/* Only the thread, and for good. */
+static void test_patience(void **state)
 {
-    struct rlimit usual, none;
-    struct errand errand;
-    uv_loop_t loop;
+    struct sched_param param;
+    int policy;
 
     (void)state;
-    assert_int_equal(uv_loop_init(&loop), 0);
-    errand = (struct errand){.loop = &loop};
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
-    none = (struct rlimit){0, usual.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    aside_run(&errand.aside, &loop, work, finish, &errand);
-    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
-    assert_int_equal(errand.finished, ROUNDS);
-    assert_int_equal(errand.niceness, getpriority(PRIO_PROCESS, 0));
-    assert_int_equal(uv_loop_close(&loop), 0);
+    run(ASIDE_PATIENT);
+#ifdef __linux__
+    assert_int_equal(told.policy, SCHED_IDLE);
+#endif
+    assert_int_equal(pthread_getschedparam(pthread_self(), &policy, &param), 0);
+    assert_int_equal(policy, SCHED_OTHER);
+    run(ASIDE_PROMPT);
+    assert_int_equal(told.policy, SCHED_OTHER);
+}
+
+/* What was given is done and finished, in whatever state it is. */
+static void test_end_waits_for_errands(void **state)
+{
+    struct told second;
+
+    (void)state;
+    begin(ASIDE_PATIENT, 1);
+    told.nap.tv_nsec = 20 * 1000 * 1000;
+    second = (struct told){.errand = {work, finish, &second}, .wanted = 1};
+    aside_run(aside, &told.errand);
+    aside_run(aside, &second.errand);
+    end();
+    assert_int_equal(told.finished, 1);
+    assert_int_equal(second.finished, 1);
+}
+
+static void test_end_without_errand(void **state)
+{
+    (void)state;
+    begin(ASIDE_PROMPT, 0);
+    end();
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_thread_gives_way),
-        cmocka_unit_test(test_without_descriptor),
+        cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_end_waits_for_errands),
+        cmocka_unit_test(test_end_without_errand),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
