@@ -271,6 +271,29 @@ def test_the_fence_of_the_rollover_unit_holds(web, command, fate):
     machine.systemctl("reload", "web.service")
 
 
+def test_the_tighter_fence_that_the_rollover_unit_proposes(web):
+    """Only where the targets are may it write, and its state."""
+    machine = web.machine
+    drop_in = machine.write("etc/systemd/system/tsigate-rollover.service.d/tight.conf",
+                            "[Service]\nProtectSystem=strict\nReadWritePaths=/etc/web\n")
+    machine.systemctl("daemon-reload")
+    try:
+        web.renew("tight")
+        web.configure('reload = "web.service";', probe=5)
+        machine.systemctl("start", "tsigate-rollover.service")
+        assert web.presents() == "tight"
+        web.renew("beside")
+        web.configure('command = "touch /etc/mine";')
+        assert machine.run("systemctl", "start", "tsigate-rollover.service").returncode == 1
+        assert web.deployed() == "tight" and not (machine.root / "etc/mine").exists()
+    finally:
+        drop_in.unlink()
+        machine.systemctl("daemon-reload")
+    machine.systemctl("start", "tsigate-rollover.service")
+    assert web.deployed() == "beside" and (machine.root / "etc/mine").exists()
+    machine.systemctl("reload", "web.service")
+
+
 def test_the_timer_starts_the_rollover(web):
     """At its own moment: two minutes after the start are a second here."""
     machine, before = web.machine, web.pid()
