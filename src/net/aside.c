@@ -27,7 +27,7 @@ struct aside {
     int ends[SIDES];
     enum aside_manner manner;
     pthread_t thread;
-    bool has_thread;
+    bool has_thread, is_closed;
     uv_poll_t done;
     uv_timer_t turn; /* of a patient one */
     unsigned errands;
@@ -121,6 +121,11 @@ static void on_turn(uv_timer_t *turn)
 
 void aside_run(struct aside *aside, struct errand *errand)
 {
+    if (aside->is_closed) {
+        errand->work(errand->arg);
+        errand->finish(errand->arg);
+        return;
+    }
     if (aside->errands++ == 0 && aside->manner == ASIDE_PATIENT)
         (void)uv_timer_start(&aside->turn, on_turn, TURN_MS, TURN_MS);
     hand_over(aside->ends[LOOP_SIDE], errand);
@@ -176,6 +181,7 @@ enum result aside_new(uv_loop_t *loop, enum aside_manner manner, struct aside **
 
 void aside_close(struct aside *aside)
 {
+    aside->is_closed = true;
     (void)shutdown(aside->ends[LOOP_SIDE], SHUT_WR);
 }
 

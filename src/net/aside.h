@@ -15,7 +15,8 @@
 
 struct aside;
 
-/* The caller's, until finish is called: that may free it, or have it run again. */
+/* The caller's; whole until finish is called, which may free it or have it run again.
+ */
 struct errand {
     void (*work)(void *arg);   /* in the thread */
     void (*finish)(void *arg); /* then, in the loop */
@@ -32,8 +33,8 @@ enum aside_manner {
 enum result aside_new(uv_loop_t *loop, enum aside_manner manner,
                       struct aside **out) MUST_CHECK NONNULL;
 void aside_run(struct aside *aside, struct errand *errand) NONNULL;
-/* No more errands. Those that were given are still done and finished, and the loop does
- * not end before. */
+/* The thread ends. Errands that were given are still done and finished, and the loop
+ * does not end before; those that come now are done at once, by who gives them. */
 void aside_close(struct aside *aside) NONNULL;
 /* When the loop has run out. */
 void aside_free(struct aside **aside) NONNULL;

@@ -159,7 +159,7 @@ static void start_sync(struct audit *audit)
 void audit_sync(struct audit *audit, uint64_t token)
 {
     audit->wanted = token;
-    if (!audit->is_syncing && audit->txns != NULL)
+    if (!audit->is_syncing)
         start_sync(audit);
 }
 

@@ -44,8 +44,7 @@ struct reload {
 struct daemon {
     const char *file; /* the caller's */
     struct snapshot *snapshot;
-    struct aside *aside; /* loads snapshots, and frees them */
-    struct retire retire;
+    struct aside *aside;           /* loads snapshots, and frees them */
     struct settings_limits limits; /* in force; the parts look here */
     struct running running;
     struct random_pool random;
@@ -140,7 +139,7 @@ static void adopt(struct daemon *daemon, struct load *load)
     const struct settings *settings = &snapshot->settings;
 
     load->snapshot = NULL;
-    retire_beside_loop(&daemon->retire, daemon->snapshot);
+    retire_beside_loop(daemon->snapshot, daemon->aside);
     txns_set_snapshot(daemon->txns, snapshot, clock_now());
     snapshot_release(&daemon->snapshot);
     daemon->snapshot = snapshot;
@@ -205,8 +204,7 @@ static void start_reload(struct daemon *daemon)
     reload->is_running = true;
     reload->load = (struct load){.file = daemon->file,
                                  .generation = daemon->snapshot->generation + 1};
-    reload->errand =
-        (struct errand){.work = run_load, .finish = on_loaded, .arg = daemon};
+    reload->errand = (struct errand){run_load, on_loaded, daemon};
     aside_run(daemon->aside, &reload->errand);
 }
 
@@ -499,7 +497,6 @@ static enum result start_parts(struct daemon *daemon)
 {
     enum result res = aside_new(&daemon->loop, ASIDE_PATIENT, &daemon->aside);
 
-    daemon->retire.aside = daemon->aside;
     if (res == RES_OK)
         res = upstream_set_servers(daemon->upstream, daemon_settings(daemon));
     if (res == RES_OK)
@@ -516,7 +513,6 @@ static enum result start_parts(struct daemon *daemon)
 static void end_loop(struct daemon *daemon)
 {
     daemon->is_draining = true;
-    daemon->retire.aside = NULL;
     if (daemon->aside != NULL)
         aside_close(daemon->aside);
     listen_udp_close(daemon->udp);
@@ -593,9 +589,9 @@ void daemon_free(struct daemon **daemon)
     upstream_free(&d->upstream);
     audit_close(&d->audit);
     control_free(&d->control);
-    aside_free(&d->aside);
     if (d->snapshot != NULL)
         snapshot_release(&d->snapshot);
+    aside_free(&d->aside);
     running_fini(&d->running);
     if (d->has_loop)
         (void)uv_loop_close(&d->loop);

@@ -16,20 +16,19 @@ static void bury(void *arg)
 
 static void on_released(void *arg, struct snapshot *snapshot)
 {
-    const struct retire *retire = arg;
-    struct burial *burial = retire->aside != NULL ? calloc(1, sizeof(*burial)) : NULL;
+    struct burial *burial = calloc(1, sizeof(*burial));
 
     if (burial == NULL) {
         snapshot_free(&snapshot);
         return;
     }
     burial->snapshot = snapshot;
-    burial->errand = (struct errand){.work = bury, .finish = free, .arg = burial};
-    aside_run(retire->aside, &burial->errand);
+    burial->errand = (struct errand){bury, free, burial};
+    aside_run(arg, &burial->errand);
 }
 
-void retire_beside_loop(struct retire *retire, struct snapshot *snapshot)
+void retire_beside_loop(struct snapshot *snapshot, struct aside *aside)
 {
     snapshot->on_released = on_released;
-    snapshot->on_released_arg = retire;
+    snapshot->on_released_arg = aside;
 }

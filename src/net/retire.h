@@ -8,12 +8,8 @@
 #include "net/aside.h"
 #include "policy/snapshot.h"
 
-struct retire {
-    struct aside *aside; /* NULL: there is none (any more), what is released is freed */
-};
-
 /* When the last reference of the snapshot goes, from now on, it is freed beside the
- * loop. retire outlives it. */
-void retire_beside_loop(struct retire *retire, struct snapshot *snapshot) NONNULL;
+ * loop. aside outlives it. */
+void retire_beside_loop(struct snapshot *snapshot, struct aside *aside) NONNULL;
 
 #endif

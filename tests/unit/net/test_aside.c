@@ -100,10 +100,14 @@ static void test_end_waits_for_errands(void **state)
     assert_int_equal(second.finished, 1);
 }
 
-static void test_end_without_errand(void **state)
+static void test_closed(void **state)
 {
     (void)state;
-    begin(ASIDE_PROMPT, 0);
+    begin(ASIDE_PROMPT, ROUNDS);
+    aside_close(aside);
+    aside_run(aside, &told.errand);
+    assert_int_equal(told.finished, ROUNDS);
+    assert_true(pthread_equal(told.thread, pthread_self()));
     end();
 }
 
@@ -112,7 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_end_waits_for_errands),
-        cmocka_unit_test(test_end_without_errand),
+        cmocka_unit_test(test_closed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
