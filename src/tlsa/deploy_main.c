@@ -42,11 +42,16 @@ static void print_json(struct tool *tool,
 
 static const char *fate_text(struct tool *tool, const struct deploy_outcome *outcome)
 {
+    const char *text;
     switch (outcome->fate) {
     case DEPLOY_UNCHANGED:
         break;
     case DEPLOY_DUE:
-        return deploy_tell_text(&outcome->consumer->tell, &tool->arena);
+        text = deploy_tell_text(&outcome->consumer->tell, &tool->arena);
+        return text == NULL || outcome->consumer->probe_count > 0
+                   ? text
+                   : arena_printf(&tool->arena, "%s (and believe it: it has no probe)",
+                                  text);
     case DEPLOY_DONE:
         return outcome->note != NULL ? outcome->note : "told";
     case DEPLOY_WENT_BACK:

@@ -31,8 +31,8 @@ static const struct command commands[] = {
      "PORT/PROTO...",
      "add the TLSA records of a certificate, through the gateway"},
     {"rollover", rollover_main,
-     "tsigate-tlsa rollover [--wait | --dry-run | --status] [--lineage DIR]\n"
-     "                             [--deploy-conf FILE] [-k KEYFILE]\n"
+     "tsigate-tlsa rollover [--wait | --dry-run | --status | --clean]\n"
+     "                             [--lineage DIR] [--deploy-conf FILE] [-k KEYFILE]\n"
      "                             [--server ADDR[:PORT]] [--resolver ADDR[:PORT]]\n"
      "                             [--ns-port N] [--json] [-c FILE] [NAME...]",
      "new certificates to their services, and DANE holds all the time"},

@@ -141,7 +141,7 @@ enum result tlsa_records_make(const struct certfile *file, struct tlsa_form form
     return result;
 }
 
-static bool is_equal(const struct rdata *a, const struct rdata *b)
+bool tlsa_record_equal(const struct rdata *a, const struct rdata *b)
 {
     return a->len == b->len && memcmp(a->octets, b->octets, a->len) == 0;
 }
@@ -149,7 +149,7 @@ static bool is_equal(const struct rdata *a, const struct rdata *b)
 bool tlsa_records_have(const struct tlsa_records *records, const struct rdata *rdata)
 {
     for (size_t i = 0; i < records->count; i++) {
-        if (is_equal(&records->array[i], rdata))
+        if (tlsa_record_equal(&records->array[i], rdata))
             return true;
     }
     return false;

@@ -71,6 +71,7 @@ enum result tlsa_records_make(const struct certfile *file, struct tlsa_form form
                               struct arena *arena,
                               struct tlsa_records *out) MUST_CHECK NONNULL;
 
+bool tlsa_record_equal(const struct rdata *a, const struct rdata *b) NONNULL;
 bool tlsa_records_have(const struct tlsa_records *records,
                        const struct rdata *rdata) NONNULL;
 /* Where it is not there yet. RES_EMEM: no more fit. */

@@ -10,6 +10,7 @@
 
 #include "base/timestamp.h"
 #include "tlsa/host.h"
+#include "tlsa/rollover_left.h"
 #include "tlsa/rollover_pass.h"
 
 /* While it waits for a time it looks for a second renewal that often, and for name
@@ -23,6 +24,8 @@ struct task {
     bool waits;
     int64_t next_s;                   /* of the next pass, if it waits */
     char told[ROLLOVER_WORDS_OCTETS]; /* what it waits for, as printed last */
+    const char *said[ROLLOVER_SAID];  /* of all passes; the arena's of the program */
+    size_t said_count;
 };
 
 struct rollover {
@@ -33,6 +36,7 @@ struct rollover {
     const char *lineage; /* NULL: any */
     bool stays;          /* --wait */
     bool is_status;
+    bool cleans;
     struct task *tasks;
     size_t count;
 };
@@ -112,7 +116,19 @@ static void print_json(struct rollover *rollover, const struct task *task,
     json_string(json, "until",
                 report->until_s != 0 ? timestamp_format(report->until_s, time) : NULL);
     json_number(json, "retired", (int64_t)saved->retired.count);
+    json_array_open(json, "messages");
+    for (size_t i = 0; i < task->said_count; i++)
+        json_string(json, NULL, task->said[i]);
+    json_array_close(json);
     json_bool(json, "failed", code != TOOL_DONE);
+    if (report->failure.text != NULL) {
+        json_object_open(json, "failure");
+        json_string(json, "time", report->failure.time);
+        json_string(json, "text", report->failure.text);
+        json_object_close(json);
+    } else {
+        json_null(json, "failure");
+    }
     json_object_close(json);
 }
 
@@ -139,6 +155,9 @@ static void print_text(const struct task *task, const struct rollover_report *re
     printf("%s: %s: %s%s%s\n", task->certificate->name,
            step != 0 ? rollover_step_name(step) : "none", step_text(step),
            report->waits_for[0] != '\0' ? "; waits for " : "", report->waits_for);
+    if (report->failure.text != NULL)
+        printf("%s: failed at %s: %s\n", task->certificate->name, report->failure.time,
+               report->failure.text);
     fflush(stdout);
 }
 
@@ -160,6 +179,15 @@ static void report_task(struct rollover *rollover, struct task *task,
 
 /* ---- passes ---- */
 
+static void keep_said(struct rollover *rollover, struct task *task,
+                      const struct rollover_report *report)
+{
+    for (size_t i = 0; i < report->said_count && task->said_count < ROLLOVER_SAID; i++)
+        task->said[task->said_count++] =
+            arena_string(&rollover->tool->arena,
+                         report->said[i] != NULL ? report->said[i] : "out of memory");
+}
+
 /* What a pass takes of memory goes with it: --wait may stay for days. */
 static int pass_over(struct rollover *rollover, struct task *task)
 {
@@ -179,6 +207,7 @@ static int pass_over(struct rollover *rollover, struct task *task)
     /* While it stays, somebody may just be writing. */
     if (code == TOOL_DONE && !(task->waits && rollover->stays))
         code = report.source;
+    keep_said(rollover, task, &report);
     report_task(rollover, task, &report, code);
     diags_fini(&tool.diags);
     arena_fini(&tool.arena);
@@ -224,31 +253,79 @@ static int read_conf(struct rollover *rollover)
     struct tool *tool = rollover->tool;
     enum result result = deployment_read(rollover->conf, &tool->arena, &tool->diags,
                                          &rollover->deployment);
-    rollover->site.state = rollover->deployment.state;
+    rollover->site.deployment = &rollover->deployment;
     diags_sort(&tool->diags);
     if (result == RES_EMEM)
         return tool_fail(TOOL_OUTSIDE, "out of memory");
     return result == RES_OK ? TOOL_DONE : tool_fail_diags(tool, TOOL_CONFIG);
 }
 
+/* A certificate that deploy.conf has no more may be named as well. */
+static int check_words(const struct rollover *rollover,
+                       const struct rollover_remains_list *list, char **words)
+{
+    for (; *words != NULL; words++) {
+        bool is_known = deployment_find(&rollover->deployment, *words) != NULL;
+        for (size_t i = 0; i < list->count; i++)
+            is_known = is_known || strcmp(list->array[i].certificate, *words) == 0;
+        if (!is_known)
+            return tool_usage(rollover->tool,
+                              "neither %s nor %s has a certificate "
+                              "\"%s\"",
+                              rollover->conf, rollover->deployment.state, *words);
+    }
+    return TOOL_DONE;
+}
+
+/* What is left over: told with --status, taken away with --clean. */
+static int see_to_remains(struct rollover *rollover, char **words)
+{
+    struct state state;
+    struct rollover_remains_list list;
+    struct tool *tool = rollover->tool;
+    const char *folder = rollover->deployment.state;
+    int code = rollover->cleans ? state_open_patiently(tool, folder, &state)
+                                : state_open(tool, folder, false, &state);
+    if (code == TOOL_DONE)
+        code = rollover_remains_load(&state, &rollover->deployment, &list);
+    if (code == TOOL_DONE)
+        code = check_words(rollover, &list, words);
+    if (code == TOOL_DONE && rollover->cleans)
+        code = rollover_remains_clean(&state, &list, words);
+    else if (code == TOOL_DONE)
+        rollover_remains_tell(tool, &list, words);
+    state_close(&state);
+    return code;
+}
+
+static int see_to_certificates(struct rollover *rollover)
+{
+    struct tool *tool = rollover->tool;
+    if (tool->is_json)
+        json_array_open(&tool->json, "certificates");
+    int code = pass_over_all(rollover);
+    if (tool->is_json)
+        json_array_close(&tool->json);
+    return code;
+}
+
 static int roll_over(struct rollover *rollover, char **words)
 {
     struct tool *tool = rollover->tool;
     int code = read_conf(rollover);
-    if (code == TOOL_DONE)
+    if (code == TOOL_DONE && !rollover->cleans)
         code = pick(rollover, words);
     if (code == TOOL_DONE)
         code = tool_output_open(tool);
     if (code != TOOL_DONE)
         return code;
-    rollover->site.is_quiet = tool->is_json;
-    if (tool->is_json) {
+    if (tool->is_json)
         json_object_open(&tool->json, NULL);
-        json_array_open(&tool->json, "certificates");
-    }
-    code = pass_over_all(rollover);
+    if (!rollover->cleans)
+        code = see_to_certificates(rollover);
+    if (rollover->cleans || (rollover->is_status && code == TOOL_DONE))
+        code = see_to_remains(rollover, words);
     if (tool->is_json) {
-        json_array_close(&tool->json);
         json_object_close(&tool->json);
         writer_string(&tool->out, "\n");
     }
@@ -276,6 +353,9 @@ static int take_option(struct rollover *rollover, int option)
     case 'S':
         rollover->is_status = true;
         return TOOL_DONE;
+    case 'C':
+        rollover->cleans = true;
+        return TOOL_DONE;
     case 'r':
         rollover->site.resolver = optarg;
         return TOOL_DONE;
@@ -292,6 +372,7 @@ int rollover_main(struct tool *tool, int argc, char **argv)
         {"dry-run", no_argument, NULL, 'n'},
         {"wait", no_argument, NULL, 'w'},
         {"status", no_argument, NULL, 'S'},
+        {"clean", no_argument, NULL, 'C'},
         {"resolver", required_argument, NULL, 'r'},
         {"ns-port", required_argument, NULL, 'N'},
         TOOL_COMMON_OPTIONS,
@@ -306,7 +387,10 @@ int rollover_main(struct tool *tool, int argc, char **argv)
     }
     if (option != TOOL_OPTION_END)
         return option == TOOL_OPTION_HELP ? TOOL_DONE : TOOL_USAGE;
-    if (rollover.stays + rollover.site.is_dry + rollover.is_status > 1)
-        return tool_usage(tool, "one of --wait, --dry-run and --status");
+    if (rollover.stays + rollover.site.is_dry + rollover.is_status + rollover.cleans >
+        1)
+        return tool_usage(tool, "one of --wait, --dry-run, --status and --clean");
+    if (rollover.cleans && rollover.lineage != NULL)
+        return tool_usage(tool, "--clean takes names and no --lineage");
     return roll_over(&rollover, argv + optind);
 }

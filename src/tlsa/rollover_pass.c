@@ -11,7 +11,8 @@
 #include "tlsa/deploy.h"
 #include "tlsa/deploy_tell.h"
 #include "tlsa/publisher.h"
-#include "tlsa/rollover_state.h"
+#include "tlsa/rollover_goal.h"
+#include "tlsa/rollover_left.h"
 
 /* Each step leads to a later one, but where records were deleted meanwhile. */
 #define ACTIONS_MAX 16
@@ -23,28 +24,28 @@ struct pass {
     struct rollover_report *report;
     struct rollover_state *saved; /* the report's */
     struct state state;
+    struct rollover_remains_list others; /* once there is something to delete */
     struct material material;
     struct authority authority;
     bool is_published; /* in this pass */
 };
 
-static int no_memory(void)
-{
-    return tool_fail(TOOL_OUTSIDE, "out of memory");
-}
-
+/* At once, since --wait lasts long; JSON comes at the end. */
 PRINTF(2, 3)
 static void say(const struct pass *pass, const char *format, ...)
 {
+    char text[ROLLOVER_WORDS_OCTETS];
     va_list args;
-    if (pass->site->is_quiet)
-        return;
-    printf("%s: ", pass->certificate->name);
+    struct rollover_report *report = pass->report;
     va_start(args, format);
-    vprintf(format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    putchar('\n');
-    fflush(stdout); /* --wait lasts long */
+    if (!pass->tool->is_json) {
+        printf("%s: %s\n", pass->certificate->name, text);
+        fflush(stdout);
+    } else if (report->said_count < ROLLOVER_SAID) {
+        report->said[report->said_count++] = arena_string(&pass->tool->arena, text);
+    }
 }
 
 PRINTF(2, 3)
@@ -78,125 +79,15 @@ static int save(struct pass *pass)
                                     &pass->state, pass->certificate->name, pass->saved);
 }
 
-/* ---- what it leads to ---- */
-
-static int add_name(struct pass *pass, struct rollover_goal *goal, struct name name,
-                    const struct service *service)
-{
-    struct name_buf owner;
-    if (service_owner(service, name, &owner) != RES_OK)
-        return tool_fail(TOOL_CONFIG, "%s: %s is too long for a service below it",
-                         pass->certificate->name, tool_name_text(pass->tool, name));
-    const char *text = tool_name_text(pass->tool, name_of(&owner));
-    if (strpbrk(text, "\"\\") != NULL)
-        return tool_fail(TOOL_CONFIG, "%s: %s is no host's name",
-                         pass->certificate->name, text);
-    goal->names[goal->name_count++] = text;
-    return TOOL_DONE;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Sorted: the order in deploy.conf means nothing. */
-static int make_names(struct pass *pass, struct rollover_goal *goal)
-{
-    const struct deployment_certificate *certificate = pass->certificate;
-    size_t count = 0;
-    int code = TOOL_DONE;
-    for (size_t i = 0; i < certificate->tlsa_count; i++)
-        count += certificate->tlsa[i].service_count;
-    goal->names = arena_array(&pass->tool->arena, count, sizeof *goal->names);
-    if (goal->names == NULL)
-        return no_memory();
-    for (size_t i = 0; i < certificate->tlsa_count; i++) {
-        const struct deployment_tlsa *tlsa = &certificate->tlsa[i];
-        for (size_t k = 0; code == TOOL_DONE && k < tlsa->service_count; k++)
-            code = add_name(pass, goal, tlsa->name, &tlsa->services[k]);
-    }
-    if (goal->name_count > 0)
-        qsort(goal->names, goal->name_count, sizeof *goal->names, compare_names);
-    return code;
-}
-
-static int make_goal(struct pass *pass, struct rollover_goal *out)
-{
-    const struct deployment_certificate *certificate = pass->certificate;
-    *out = (struct rollover_goal){.name_count = 0};
-    int code = make_names(pass, out);
-    if (code != TOOL_DONE)
-        return code;
-    enum result result = rollover_id(&pass->material, out->id);
-    if (result == RES_OK && out->name_count > 0)
-        result = tlsa_records_make(&pass->material.certificate, certificate->form,
-                                   &pass->tool->arena, &out->records);
-    return result == RES_OK ? TOOL_DONE
-                            : tool_fail(TOOL_CONFIG, "%s: no TLSA can be made of it",
-                                        certificate->certificate);
-}
-
-/* ---- the first run ---- */
-
-static bool has_certificate(enum deployment_format format)
-{
-    switch (format) {
-    case DEPLOYMENT_CERTIFICATE:
-    case DEPLOYMENT_FULLCHAIN:
-    case DEPLOYMENT_COMBINED:
-    case DEPLOYMENT_CERTIFICATE_DER:
-        return true;
-    case DEPLOYMENT_CHAIN:
-    case DEPLOYMENT_KEY:
-    case DEPLOYMENT_PKCS12: /* the consumer has no other file? then its records stay */
-    case DEPLOYMENT_KEY_DER:
-        return false;
-    }
-    return false;
-}
-
-/* What lies there may be anything; what is no certificate has no records. */
-static void add_deployed(struct pass *pass, const char *path, struct tlsa_records *out)
-{
-    struct certfile file;
-    struct diags diags;
-    diags_init(&diags);
-    if (certfile_open(&file, path, &diags) == RES_OK &&
-        tlsa_records_make(&file, pass->certificate->form, &pass->tool->arena, out) !=
-            RES_OK)
-        tool_warn("%s: no TLSA can be made of it: what was published for it stays",
-                  path);
-    certfile_close(&file);
-    diags_fini(&diags);
-}
-
-/* As though a roll-over to what the services have now had ended: its values are the
- * only ones at the name that are known to be ours. */
-static int take_deployed(struct pass *pass)
-{
-    const struct deployment_certificate *certificate = pass->certificate;
-    struct rollover_state *saved = pass->saved;
-    *saved = (struct rollover_state){.step = ROLLOVER_DONE};
-    int code = make_names(pass, &saved->goal);
-    for (size_t i = 0; i < certificate->consumer_count; i++) {
-        const struct deployment_consumer *consumer = &certificate->consumers[i];
-        for (size_t k = 0; k < consumer->file_count; k++) {
-            if (saved->goal.name_count > 0 &&
-                has_certificate(consumer->files[k].format))
-                add_deployed(pass, consumer->files[k].path, &saved->goal.records);
-        }
-    }
-    return code;
-}
-
 /* ---- taking it up ---- */
 
 static int begin(struct pass *pass)
 {
     struct rollover_goal goal;
     bool is_new = false;
-    int code = make_goal(pass, &goal);
+    size_t left_count = pass->saved->left_count;
+    int code =
+        rollover_goal_make(pass->tool, pass->certificate, &pass->material, &goal);
     if (code != TOOL_DONE)
         return code;
     if (rollover_begin(pass->saved, &goal, &is_new) != RES_OK)
@@ -209,6 +100,11 @@ static int begin(struct pass *pass)
     else
         say(pass, "a new certificate%s",
             goal.name_count > 0 ? ", and the records stay as they are" : "");
+    if (pass->saved->left_count > left_count)
+        say(pass,
+            "%zu records are left over at names that deploy.conf has no more: "
+            "rollover --status has them",
+            pass->saved->left_count - left_count);
     if (pass->site->is_dry)
         return TOOL_DONE;
     /* First the copies: the state speaks of them. */
@@ -222,8 +118,10 @@ static int take_up(struct pass *pass)
 {
     const struct deployment_certificate *certificate = pass->certificate;
     int code = rollover_state_load(&pass->state, certificate->name, pass->saved);
-    if (code == TOOL_DONE && pass->saved->step == 0)
-        code = take_deployed(pass);
+    if (code == TOOL_DONE && pass->saved->step == 0) {
+        pass->saved->step = ROLLOVER_DONE;
+        code = rollover_goal_find(pass->tool, certificate, &pass->saved->goal);
+    }
     if (code != TOOL_DONE)
         return code;
     code = material_open(pass->tool, certificate->certificate, certificate->key,
@@ -303,6 +201,20 @@ static int look(struct pass *pass, struct rollover_seen *out)
 
 /* ---- publish and retire ---- */
 
+/* Those that no other certificate has at that name: an issuer's, perhaps, or a key that
+ * two share. */
+static struct tlsa_records without_others(const struct pass *pass, const char *name,
+                                          const struct tlsa_records *records)
+{
+    struct tlsa_records own = {.count = 0};
+    for (size_t i = 0; i < records->count; i++) {
+        if (!rollover_is_others(&pass->others, pass->certificate->name, name,
+                                &records->array[i]))
+            own.array[own.count++] = records->array[i];
+    }
+    return own;
+}
+
 static int change_records(struct pass *pass, const struct tlsa_records *unwanted,
                           bool *out_is_changed)
 {
@@ -312,10 +224,11 @@ static int change_records(struct pass *pass, const struct tlsa_records *unwanted
     *out_is_changed = false;
     for (size_t i = 0; code == TOOL_DONE && i < goal->name_count; i++) {
         struct publisher_found found;
+        const struct tlsa_records own = without_others(pass, goal->names[i], unwanted);
         const struct publisher_change change = {
             .owner = tool_name(pass->tool, goal->names[i]),
             .wanted = &goal->records,
-            .unwanted = unwanted,
+            .unwanted = &own,
             .ttl_s = PUBLISHER_TTL_S,
         };
         code = change.owner.octets != NULL
@@ -373,6 +286,9 @@ static int retire(struct pass *pass)
         bool is_changed = false;
         code = look_at_services(pass);
         if (code == TOOL_DONE)
+            code = rollover_remains_load(&pass->state, pass->site->deployment,
+                                         &pass->others);
+        if (code == TOOL_DONE)
             code = change_records(pass, &pass->saved->retired, &is_changed);
         if (code != TOOL_DONE)
             return code;
@@ -393,14 +309,16 @@ static void say_deployed(const struct pass *pass, const struct deploy_report *re
 {
     for (size_t i = 0; i < report->count; i++) {
         const struct deploy_outcome *outcome = &report->outcomes[i];
+        const char *note = outcome->note;
+        if (outcome->fate == DEPLOY_DUE && outcome->consumer->probe_count == 0)
+            note = "which is believed: it has no probe";
         if (outcome->fate != DEPLOY_UNCHANGED)
             say(pass, "%s to %s%s%s%s",
                 outcome->fate == DEPLOY_DUE    ? "would be deployed"
                 : outcome->fate == DEPLOY_DONE ? "deployed"
                                                : "could not be deployed",
-                outcome->consumer->name, outcome->note != NULL ? " (" : "",
-                outcome->note != NULL ? outcome->note : "",
-                outcome->note != NULL ? ")" : "");
+                outcome->consumer->name, note != NULL ? " (" : "",
+                note != NULL ? note : "", note != NULL ? ")" : "");
     }
 }
 
@@ -517,9 +435,11 @@ static int foresee(struct pass *pass)
         say(pass, "would wait until all name servers serve them, and %lld s more",
             (long long)ROLLOVER_TTLS * saved->ttl_s);
     }
-    if (saved->step == ROLLOVER_WAIT)
+    if (saved->step == ROLLOVER_WAIT) {
+        pass->report->until_s = rollover_until(saved);
         say(pass, "would wait until %s",
-            timestamp_format(rollover_until(saved), time_text));
+            timestamp_format(pass->report->until_s, time_text));
+    }
     if (saved->step <= ROLLOVER_DEPLOY)
         code = deploy(pass);
     if (saved->goal.name_count > 0)
@@ -539,6 +459,25 @@ static int run(struct pass *pass)
     return code;
 }
 
+/* For --status: who looks at it later has not seen standard error. */
+static int note_failure(struct pass *pass, int code)
+{
+    char time[TIMESTAMP_TEXT_OCTETS];
+    struct rollover_report *report = pass->report;
+    bool has_failed = code != TOOL_DONE || report->source != TOOL_DONE;
+    int64_t now_s = now().wall_s;
+    if (has_failed) {
+        struct arena *arena = &pass->tool->arena;
+        report->failure.text = arena_string(arena, tool_first_failure());
+        report->failure.time = arena_string(arena, timestamp_format(now_s, time));
+    }
+    if (pass->site->is_dry)
+        return code;
+    int noted = rollover_failure_save(&pass->state, pass->certificate->name,
+                                      has_failed ? tool_first_failure() : "", now_s);
+    return code == TOOL_DONE ? noted : code;
+}
+
 int rollover_pass(struct tool *tool, const struct rollover_site *site,
                   const struct deployment_certificate *certificate,
                   struct rollover_report *out)
@@ -551,10 +490,12 @@ int rollover_pass(struct tool *tool, const struct rollover_site *site,
         .saved = &out->saved,
     };
     *out = (struct rollover_report){.until_s = 0};
-    int code = site->is_dry ? state_open(tool, site->state, false, &pass.state)
-                            : state_open_patiently(tool, site->state, &pass.state);
+    const char *folder = site->deployment->state;
+    tool_forget_failure();
+    int code = site->is_dry ? state_open(tool, folder, false, &pass.state)
+                            : state_open_patiently(tool, folder, &pass.state);
     if (code == TOOL_DONE)
-        code = run(&pass);
+        code = note_failure(&pass, run(&pass));
     material_close(&pass.material);
     state_close(&pass.state);
     return code;
@@ -567,7 +508,9 @@ int rollover_look(struct tool *tool, const struct rollover_site *site,
     struct state state;
     char time[TIMESTAMP_TEXT_OCTETS];
     *out = (struct rollover_report){.until_s = 0};
-    int code = state_open(tool, site->state, false, &state);
+    int code = state_open(tool, site->deployment->state, false, &state);
+    if (code == TOOL_DONE)
+        code = rollover_failure_load(&state, certificate->name, &out->failure);
     if (code == TOOL_DONE)
         code = rollover_state_load(&state, certificate->name, &out->saved);
     if (code == TOOL_DONE && out->saved.step == ROLLOVER_WAIT) {

@@ -57,6 +57,70 @@ static enum result retire(struct rollover_state *state,
     return RES_OK;
 }
 
+static bool has_name(const struct rollover_goal *goal, const char *name)
+{
+    for (size_t i = 0; i < goal->name_count; i++) {
+        if (strcmp(goal->names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+enum result rollover_leave(struct rollover_state *state, const char *name,
+                           const struct rdata *rdata)
+{
+    for (size_t i = 0; i < state->left_count; i++) {
+        const struct rollover_left *left = &state->left[i];
+        if (strcmp(left->name, name) == 0 && tlsa_record_equal(&left->rdata, rdata))
+            return RES_OK;
+    }
+    if (state->left_count == ROLLOVER_LEFT)
+        return RES_EMEM;
+    state->left[state->left_count++] = (struct rollover_left){name, *rdata};
+    return RES_OK;
+}
+
+static enum result leave_all(struct rollover_state *state, const char *name,
+                             const struct tlsa_records *records)
+{
+    enum result result = RES_OK;
+    for (size_t i = 0; result == RES_OK && i < records->count; i++)
+        result = rollover_leave(state, name, &records->array[i]);
+    return result;
+}
+
+static enum result give_up_names(struct rollover_state *state,
+                                 const struct rollover_goal *goal)
+{
+    enum result result = RES_OK;
+    for (size_t i = 0; result == RES_OK && i < state->goal.name_count; i++) {
+        const char *name = state->goal.names[i];
+        if (has_name(goal, name))
+            continue;
+        result = leave_all(state, name, &state->goal.records);
+        if (result == RES_OK)
+            result = leave_all(state, name, &state->retired);
+    }
+    return result;
+}
+
+/* What was left at a name that comes back goes with all that is to be deleted. */
+static enum result take_back_names(struct rollover_state *state,
+                                   const struct rollover_goal *goal)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < state->left_count; i++) {
+        const struct rollover_left left = state->left[i];
+        if (!has_name(goal, left.name))
+            state->left[kept++] = left;
+        else if (!tlsa_records_have(&goal->records, &left.rdata) &&
+                 tlsa_records_add(&state->retired, &left.rdata) != RES_OK)
+            return RES_EMEM;
+    }
+    state->left_count = kept;
+    return RES_OK;
+}
+
 enum result rollover_begin(struct rollover_state *state,
                            const struct rollover_goal *goal, bool *out_is_new)
 {
@@ -65,7 +129,11 @@ enum result rollover_begin(struct rollover_state *state,
     *out_is_new = !is_published || strcmp(state->goal.id, goal->id) != 0;
     if (!*out_is_new)
         return RES_OK;
-    enum result result = retire(state, &goal->records);
+    enum result result = give_up_names(state, goal);
+    if (result == RES_OK)
+        result = retire(state, &goal->records);
+    if (result == RES_OK)
+        result = take_back_names(state, goal);
     if (result != RES_OK)
         return result;
     /* What the caches of the last roll-over held is gone; those of one that is under

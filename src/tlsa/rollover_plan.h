@@ -58,6 +58,16 @@ struct rollover_time {
     char boot[ROLLOVER_BOOT_OCTETS]; /* the kernel's boot_id; "": not known */
 };
 
+/* More records of names that were given up are no oversight. */
+#define ROLLOVER_LEFT 128
+
+/* A record at a name that the goal had once and has no more. It stays until somebody
+ * says that it may go: who uses the name now is not known. */
+struct rollover_left {
+    const char *name; /* the arena's, as the record's octets */
+    struct rdata rdata;
+};
+
 /* What is on disk between two runs. */
 struct rollover_state {
     enum rollover_step step;
@@ -66,6 +76,8 @@ struct rollover_state {
     struct tlsa_records retired;       /* published once, not in goal: to be deleted */
     uint32_t ttl_s;                    /* how long a cache may be without the records */
     struct rollover_time since;        /* of ROLLOVER_WAIT: when all servers had them */
+    struct rollover_left left[ROLLOVER_LEFT];
+    size_t left_count;
 };
 
 enum rollover_view {
@@ -95,8 +107,9 @@ enum rollover_action {
  * Takes up a goal. The same: nothing happens. Other records or names: they are
  * published; what the one before had is to be deleted in the end. The same records for
  * another certificate, whose key is reused: they are where they were, and it is
- * deployed. At any step: a second renewal supersedes the first. RES_EMEM: more values
- * to be deleted than fit.
+ * deployed. At any step: a second renewal supersedes the first. What was published at
+ * names that it no longer has is left; of names that come back it is to be deleted.
+ * RES_EMEM: more values to be deleted, or left, than fit.
  */
 enum result rollover_begin(struct rollover_state *state,
                            const struct rollover_goal *goal,
@@ -107,6 +120,9 @@ enum rollover_action rollover_next(struct rollover_state *state,
                                    const struct rollover_seen *seen,
                                    const struct rollover_time *now,
                                    int64_t *out_until_s) MUST_CHECK NONNULL;
+/* Where it is not there yet. RES_EMEM: no more fit. */
+enum result rollover_leave(struct rollover_state *state, const char *name,
+                           const struct rdata *rdata) MUST_CHECK NONNULL;
 /* DEPLOY or RETIRE has succeeded. */
 void rollover_succeed(struct rollover_state *state) NONNULL;
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <libconfig.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,17 @@ static void build_records(struct writer *w, const char *setting,
     for (size_t i = 0; i < records->count; i++) {
         writer_string(w, i > 0 ? ",\n  \"" : "\n  \"");
         writer_hex(w, records->array[i].octets, records->array[i].len);
+        writer_string(w, "\"");
+    }
+    writer_string(w, " ];\n");
+}
+
+static void build_left(struct writer *w, const struct rollover_state *saved)
+{
+    writer_string(w, "left = [");
+    for (size_t i = 0; i < saved->left_count; i++) {
+        writer_printf(w, "%s\n  \"%s ", i > 0 ? "," : "", saved->left[i].name);
+        writer_hex(w, saved->left[i].rdata.octets, saved->left[i].rdata.len);
         writer_string(w, "\"");
     }
     writer_string(w, " ];\n");
@@ -54,6 +66,7 @@ void rollover_state_build(const char *name, const struct rollover_state *saved,
     writer_string(w, " ];\n");
     build_records(w, "records", &saved->goal.records);
     build_records(w, "retired", &saved->retired);
+    build_left(w, saved);
     writer_string(w, "complete = true;\n"); /* without it the file was cut off */
 }
 
@@ -125,14 +138,13 @@ static int nibble(char digit)
     return at != NULL ? (int)(at - digits) : -1;
 }
 
-static bool read_record(struct reading *reading, const char *text,
-                        struct tlsa_records *out)
+static bool read_record(struct reading *reading, const char *text, struct rdata *out)
 {
     size_t len = text != NULL ? strlen(text) : 0;
     if (len % 2 != 0 || len < 8 || len / 2 > UINT16_MAX)
         return false;
     uint8_t *octets = arena_alloc(reading->arena, len / 2);
-    const struct rdata rdata = {octets, (uint16_t)(len / 2)};
+    *out = (struct rdata){octets, (uint16_t)(len / 2)};
     for (size_t i = 0; octets != NULL && i < len / 2; i++) {
         int high = nibble(text[2 * i]);
         int low = nibble(text[2 * i + 1]);
@@ -140,7 +152,7 @@ static bool read_record(struct reading *reading, const char *text,
             return false;
         octets[i] = (uint8_t)(high << 4 | low);
     }
-    return octets != NULL && tlsa_records_add(out, &rdata) == RES_OK;
+    return octets != NULL;
 }
 
 static void take_records(struct reading *reading, const char *name,
@@ -148,9 +160,37 @@ static void take_records(struct reading *reading, const char *name,
 {
     const config_setting_t *list = take(reading, name, CONFIG_TYPE_ARRAY);
     int count = list != NULL ? config_setting_length(list) : 0;
+    for (int i = 0; i < count && !reading->failed; i++) {
+        struct rdata rdata;
+        reading->failed =
+            !read_record(reading, config_setting_get_string_elem(list, i), &rdata) ||
+            tlsa_records_add(out, &rdata) != RES_OK;
+    }
+}
+
+/* "NAME RECORD" */
+static bool read_left(struct reading *reading, const char *text,
+                      struct rollover_state *out)
+{
+    struct rdata rdata;
+    const char *blank = text != NULL ? strchr(text, ' ') : NULL;
+    const char *name =
+        blank != NULL ? arena_string_n(reading->arena, text, (size_t)(blank - text))
+                      : NULL;
+    return name != NULL && read_record(reading, blank + 1, &rdata) &&
+           rollover_leave(out, name, &rdata) == RES_OK;
+}
+
+/* Where it is not there, an earlier version wrote the file, which left none. */
+static void take_left(struct reading *reading, struct rollover_state *out)
+{
+    if (config_setting_get_member(reading->root, "left") == NULL)
+        return;
+    const config_setting_t *list = take(reading, "left", CONFIG_TYPE_ARRAY);
+    int count = list != NULL ? config_setting_length(list) : 0;
     for (int i = 0; i < count && !reading->failed; i++)
         reading->failed =
-            !read_record(reading, config_setting_get_string_elem(list, i), out);
+            !read_left(reading, config_setting_get_string_elem(list, i), out);
 }
 
 static void take_names(struct reading *reading, struct rollover_goal *goal)
@@ -181,6 +221,7 @@ static void take_settings(struct reading *reading, struct rollover_state *out)
     take_names(reading, &out->goal);
     take_records(reading, "records", &out->goal.records);
     take_records(reading, "retired", &out->retired);
+    take_left(reading, out);
     (void)take(reading, "complete", CONFIG_TYPE_BOOL);
     if (config_setting_length(reading->root) != (int)reading->taken)
         reading->failed = true; /* a setting that we do not know may mean anything */
@@ -321,6 +362,59 @@ int rollover_state_recall(struct state *state, const char *name, const char *id,
         (rollover_id(out, found) != RES_OK || strcmp(found, id) != 0))
         code = tool_fail(TOOL_CONFIG, "%s: not the copy that the roll-over speaks of",
                          certificate);
+    return code;
+}
+
+/* "TIME TEXT"; whatever else stands there says nothing. */
+int rollover_failure_load(struct state *state, const char *name,
+                          struct rollover_failure *out)
+{
+    struct file_text text;
+    const char *file = file_of(state, name, "failure");
+    *out = (struct rollover_failure){.text = NULL};
+    if (file == NULL)
+        return TOOL_OUTSIDE;
+    int code = state_read(state, file, &text);
+    const char *blank = text.chars != NULL ? strchr(text.chars, ' ') : NULL;
+    if (code == TOOL_DONE && blank != NULL) {
+        out->time = arena_string_n(&state->tool->arena, text.chars,
+                                   (size_t)(blank - text.chars));
+        out->text =
+            arena_string_n(&state->tool->arena, blank + 1, strcspn(blank + 1, "\n"));
+    }
+    file_text_free(&text);
+    return code;
+}
+
+int rollover_failure_save(struct state *state, const char *name, const char *text,
+                          int64_t now_s)
+{
+    char line[1024];
+    char time[TIMESTAMP_TEXT_OCTETS];
+    const char *file = file_of(state, name, "failure");
+    if (file == NULL)
+        return TOOL_OUTSIDE;
+    if (text[0] == '\0')
+        return state_remove(state, file);
+    int len =
+        snprintf(line, sizeof line, "%s %.900s\n", timestamp_format(now_s, time), text);
+    /* It may hold a peer's words, and is shown on a terminal. */
+    for (int i = 0; i + 1 < len; i++) {
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+            line[i] = '?';
+    }
+    return state_write(state, file, line, (size_t)len);
+}
+
+int rollover_state_forget(struct state *state, const char *name)
+{
+    static const char *const files[] = {"new.certificate", "new.key", "old.certificate",
+                                        "old.key",         "failure", "rollover"};
+    int code = TOOL_DONE;
+    for (size_t i = 0; code == TOOL_DONE && i < sizeof files / sizeof files[0]; i++) {
+        const char *file = file_of(state, name, files[i]);
+        code = file != NULL ? state_remove(state, file) : TOOL_OUTSIDE;
+    }
     return code;
 }
 

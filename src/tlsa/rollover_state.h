@@ -5,7 +5,8 @@
  *     NAME.rollover                          where it stands
  *     NAME.new.certificate, NAME.new.key     what it leads to
  *     NAME.old.certificate, NAME.old.key     what was in use before, to go back to by
- * hand
+ *                                            hand
+ *     NAME.failure                           when and why the last run failed
  *
  * A file that is cut off, foreign or of a later version is an error and never a guess.
  * To move NAME.rollover away is always safe: the roll-over begins anew, and nothing
@@ -46,6 +47,19 @@ int rollover_state_settle(struct state *state, const char *name) MUST_CHECK NONN
  * material_close after either. */
 int rollover_state_recall(struct state *state, const char *name, const char *id,
                           struct material *out) MUST_CHECK NONNULL;
+
+/* What the last run could not do; text NULL: it did not fail. */
+struct rollover_failure {
+    const char *time; /* RFC 3339; the arena's, as the text */
+    const char *text;
+};
+int rollover_failure_load(struct state *state, const char *name,
+                          struct rollover_failure *out) MUST_CHECK NONNULL;
+/* text "": it did not fail. */
+int rollover_failure_save(struct state *state, const char *name, const char *text,
+                          int64_t now_s) MUST_CHECK NONNULL;
+/* Nothing of it is left; the state itself goes last. */
+int rollover_state_forget(struct state *state, const char *name) MUST_CHECK NONNULL;
 
 /* SHA-256 over both files, so that a new chain is a new certificate. RES_ECRYPTO. */
 enum result rollover_id(const struct material *material,

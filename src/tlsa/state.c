@@ -1,9 +1,11 @@
 #include "tlsa/state.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -14,6 +16,7 @@
 /* A deployment that tells a slow service has the lock that long. */
 #define PATIENCE_S  30
 #define TRIES_PER_S 10
+#define STATE_LIST  4096
 
 static int fail(const char *path)
 {
@@ -126,6 +129,54 @@ int state_read(struct state *state, const char *name, struct file_text *out)
     enum result result =
         file_read_secret(path, STATE_OCTETS, geteuid(), place, &tool->diags, out);
     return result == RES_OK ? TOOL_DONE : tool_fail_diags(tool, TOOL_OUTSIDE);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* What begins with a dot is of writing. */
+static bool ends_in(const char *name, const char *end)
+{
+    size_t len = strlen(name);
+    return name[0] != '.' && len > strlen(end) &&
+           strcmp(name + len - strlen(end), end) == 0;
+}
+
+static int take_names(struct state *state, DIR *folder, const char *end,
+                      const char **names, size_t *count)
+{
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL) {
+        if (!ends_in(entry->d_name, end))
+            continue;
+        if (*count == STATE_LIST)
+            return tool_fail(TOOL_OUTSIDE, "%s: more than %d files", state->folder,
+                             STATE_LIST);
+        names[*count] = arena_string_n(&state->tool->arena, entry->d_name,
+                                       strlen(entry->d_name) - strlen(end));
+        if (names[(*count)++] == NULL)
+            return tool_fail(TOOL_OUTSIDE, "out of memory");
+    }
+    return TOOL_DONE;
+}
+
+int state_list(struct state *state, const char *end, const char ***out,
+               size_t *out_count)
+{
+    const char **names = arena_array(&state->tool->arena, STATE_LIST, sizeof *names);
+    *out = names;
+    *out_count = 0;
+    if (names == NULL)
+        return tool_fail(TOOL_OUTSIDE, "out of memory");
+    DIR *folder = opendir(state->folder);
+    if (folder == NULL)
+        return errno == ENOENT ? TOOL_DONE : fail(state->folder);
+    int code = take_names(state, folder, end, names, out_count);
+    closedir(folder);
+    qsort(names, *out_count, sizeof *names, compare_names);
+    return code;
 }
 
 int state_remove(struct state *state, const char *name)

@@ -39,6 +39,9 @@ int state_write(struct state *state, const char *name, const char *octets,
 /* chars NULL: there is no such file. file_text_free after either. */
 int state_read(struct state *state, const char *name,
                struct file_text *out) MUST_CHECK NONNULL;
+/* The files that end so, without that end, sorted; the arena's. */
+int state_list(struct state *state, const char *end, const char ***out,
+               size_t *out_count) MUST_CHECK NONNULL;
 /* Fine if it is not there. Is off the disk when it returns. */
 int state_remove(struct state *state, const char *name) MUST_CHECK NONNULL;
 

@@ -7,6 +7,18 @@
 
 #define OUTPUT_OCTETS (4 * 1024 * 1024)
 
+static char first_failure[512];
+
+const char *tool_first_failure(void)
+{
+    return first_failure;
+}
+
+void tool_forget_failure(void)
+{
+    first_failure[0] = '\0';
+}
+
 static void complain(const char *kind, const char *format, va_list args)
 {
     fflush(stdout);
@@ -28,6 +40,11 @@ int tool_usage(const struct tool *tool, const char *format, ...)
 int tool_fail(int code, const char *format, ...)
 {
     va_list args;
+    if (first_failure[0] == '\0') {
+        va_start(args, format);
+        vsnprintf(first_failure, sizeof first_failure, format, args);
+        va_end(args);
+    }
     va_start(args, format);
     complain("", format, args);
     va_end(args);
@@ -46,8 +63,12 @@ int tool_fail_diags(struct tool *tool, int code)
 {
     for (const struct diag *diag = tool->diags.first; diag != NULL; diag = diag->next) {
         char text[LIMIT_LINE_OCTETS + LIMIT_PATH_OCTETS];
-        if (diag->severity == SEVERITY_ERROR)
-            fprintf(stderr, "%s\n", diag_format(diag, text, sizeof text));
+        if (diag->severity != SEVERITY_ERROR)
+            continue;
+        fprintf(stderr, "%s\n", diag_format(diag, text, sizeof text));
+        if (first_failure[0] == '\0')
+            snprintf(first_failure, sizeof first_failure, "%.*s",
+                     (int)sizeof first_failure - 1, text);
     }
     return code;
 }

@@ -3,6 +3,7 @@ too early, nothing is begun again without need, and what holds it up is told."""
 import calendar
 import json
 import re
+import shutil
 import socket
 import struct
 import threading
@@ -14,11 +15,22 @@ import dns.query
 import dns.rcode
 import pytest
 
-from lab import free_port
-from test_rollover_steps import OWNER, STRANGER, TARGET, UNSIGNED, host, is_good, resolver
+from lab import ACL, SHADOW, free_port
+from test_rollover_steps import NAME, OWNER, STRANGER, TARGET, UNSIGNED, host, is_good, \
+    resolver
+from test_tlsa import tlsa_of
 
 __all__ = ["host", "resolver"]
 WEEK = 7 * 86400
+
+
+@pytest.fixture(scope="module")
+def module_lab(new_lab):
+    """The host has two services."""
+    shared = new_lab()
+    shared.start_primary()
+    shared.start_gateway(acl=ACL.replace("25/tcp", "25/tcp 465/tcp"))
+    return shared
 
 
 class Bent:
@@ -204,3 +216,123 @@ def test_a_resolver_that_is_gone(host):
     assert host.tlsa() == {old, STRANGER} and host.step() == "publish"
     host.words[at] = good
     assert host.rollover("--wait").stderr == UNSIGNED and host.step() == "done"
+
+
+# ---- names that come and go ----------------------------------------------------------
+
+SECOND = f"_465._tcp.{NAME}"
+BOTH = f'tlsa = ( {{ name = "{NAME}"; ports = [ "25/tcp", "465/tcp" ]; }} );'
+
+
+def tlsa_at(host, port):
+    return tlsa_of(host.lab.primary, f"_{port}._tcp.mx1.{SHADOW}")
+
+
+@pytest.fixture
+def host_of_two(host):
+    """Rolled over once, at two names."""
+    host.renew()
+    host.publish(STRANGER)
+    host.publish(STRANGER, owner=SECOND)
+    host.start()
+    host.write_conf(tlsa=BOTH)
+    is_good(host.rollover("--wait"))
+    return host
+
+
+def test_a_name_that_is_taken_out(host_of_two):
+    """Its record stays, is told, and goes when somebody says so."""
+    host = host_of_two
+    data, = tlsa_at(host, 25) - {STRANGER}
+    host.write_conf()
+    done = host.rollover("--wait")
+    assert "mx1: 1 records are left over at names that deploy.conf has no more" in done.stdout
+    assert tlsa_at(host, 25) == tlsa_at(host, 465) == {STRANGER, data}
+    assert host.step() == "done"
+    assert "left" not in host.rollover().stdout
+    new = host.renew()
+    is_good(host.rollover("--wait"))
+    assert (tlsa_at(host, 25), tlsa_at(host, 465)) == ({STRANGER, new}, {STRANGER, data})
+    status = host.rollover("--status")
+    assert status.stdout.splitlines() == [
+        "mx1: done: nothing is under way", f"mx1: left over TLSA {data[:22]}... at {SECOND}.",
+        'mx1: "tsigate-tlsa rollover --clean mx1" takes away what is left over']
+    left = json.loads(host.rollover("--status", "--json").stdout)["left"]
+    assert [(one["certificate"], one["owner"], one["data"]) for one in left] == [
+        ("mx1", f"{SECOND}.", data.split()[-1])]
+    done = host.rollover("--clean")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"mx1: deleted TLSA {data[:22]}... at {SECOND}.\n"
+    assert (tlsa_at(host, 25), tlsa_at(host, 465)) == ({STRANGER, new}, {STRANGER})
+    assert host.rollover("--status").stdout == "mx1: done: nothing is under way\n"
+    assert host.rollover("--clean").stdout == ""
+
+
+def test_a_name_that_comes_back(host_of_two):
+    """What was left there goes as in any roll-over."""
+    host = host_of_two
+    host.write_conf()
+    assert host.rollover("--wait").returncode == 0
+    new = host.renew()
+    is_good(host.rollover("--wait"))
+    host.write_conf(tlsa=BOTH)
+    is_good(host.rollover("--wait"))
+    assert tlsa_at(host, 25) == tlsa_at(host, 465) == {STRANGER, new}
+    assert host.step() == "done"
+    assert host.rollover("--status").stdout == "mx1: done: nothing is under way\n"
+
+
+def test_a_certificate_that_is_taken_out(host_of_two):
+    """All its records, and its copies; what others have published stays."""
+    host = host_of_two
+    conf = host.folder / "deploy.conf"
+    conf.write_text(conf.read_text().replace('name = "mx1";', 'name = "other";')
+                    .replace(BOTH, ""))
+    assert host.rollover("other").returncode == 0
+    done = host.rollover("--clean", "--json", "mx1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(one["owner"] for one in json.loads(done.stdout)["deleted"]) == [
+        f"{OWNER}.", f"{SECOND}."]
+    assert tlsa_at(host, 25) == tlsa_at(host, 465) == {STRANGER}
+    assert not [path for path in host.state.iterdir() if path.name.startswith("mx1.")]
+
+
+def test_a_certificate_of_another_name_takes_over(host_of_two):
+    """certbot made a lineage mx1-0001: its records are no leftovers of mx1's."""
+    host = host_of_two
+    data = tlsa_at(host, 25)
+    conf = host.folder / "deploy.conf"
+    conf.write_text(conf.read_text().replace('name = "mx1";', 'name = "mx1-0001";'))
+    assert host.rollover("--wait").returncode == 0
+    done = host.rollover("--clean")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert tlsa_at(host, 25) == tlsa_at(host, 465) == data
+
+
+def test_a_record_that_another_certificate_needs(host):
+    """Two certificates with one key at one name, and one of them gets a new key: the
+    other's service still presents the old one."""
+    shared = host.renew()
+    host.publish(STRANGER)
+    host.start()
+    second = host.folder / "second"
+    second.mkdir()
+    for name in ("fullchain.pem", "privkey.pem"):
+        shutil.copy(host.live / name, second)
+    conf = host.folder / "deploy.conf"
+    first = conf.read_text()[:-4]
+    conf.write_text(first + f""", {{ name = "second";
+    certificate = "{second}/fullchain.pem"; key = "{second}/privkey.pem";
+    tlsa = ( {{ name = "{NAME}"; ports = [ "25/tcp" ]; }} );
+    consumers = ( {{ name = "s"; files = (
+        {{ format = "fullchain"; path = "{second}/deployed.pem"; }} ); }} ); }} );
+""")
+    assert host.rollover("--wait").returncode == 0
+    assert host.tlsa() == {shared}
+    new = host.renew()
+    assert host.rollover("--wait").returncode == 0
+    assert host.service.presents() == new and host.tlsa() == {shared, new, STRANGER}
+    for name in ("fullchain.pem", "privkey.pem"):
+        shutil.copy(host.live / name, second)
+    assert host.rollover("--wait").returncode == 0
+    assert host.tlsa() == {new, STRANGER}

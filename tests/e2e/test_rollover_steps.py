@@ -121,9 +121,9 @@ class Host:
         self.publish(data, STRANGER)
         return data
 
-    def publish(self, *values):
+    def publish(self, *values, owner=OWNER):
         done = clients.nsupdate(self.folder, self.lab.gateway.port, self.lab.gateway.key(),
-                                *(f"update add {OWNER}. 1 TLSA {one}" for one in values))
+                                *(f"update add {owner}. 1 TLSA {one}" for one in values))
         assert done.returncode == 0, done.stdout
 
     def start(self):
@@ -406,7 +406,16 @@ def test_dry_run(host):
         "mx1: would wait until all name servers serve them, and 2 s more",
         "mx1: would be deployed to service",
         f"mx1: would delete TLSA {old[:22]}... at {OWNER}."]
+    said = [line.removeprefix("mx1: ") for line in done.stdout.splitlines()]
+    found = json.loads(host.rollover("--dry-run", "--json").stdout)["certificates"][0]
+    assert (found["messages"], found["until"], found["failed"]) == (said, None, False)
     assert host.tlsa() == {old, STRANGER} and not host.state.exists()
+    is_good(host.rollover())
+    found = json.loads(host.rollover("--dry-run", "--json").stdout)["certificates"][0]
+    assert found["messages"][0] == f"would wait until {found['until']}"
+    time.sleep(2.1)
+    found = json.loads(host.rollover("--json").stdout)["certificates"][0]
+    assert found["messages"][-1] == "done" and "deployed to service" in found["messages"]
 
 
 def test_a_name_server_that_is_away(host):

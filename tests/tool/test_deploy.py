@@ -866,7 +866,11 @@ def test_a_dry_run_touches_nothing(site):
     site.write(("postfix", PAIR, 'tell = { reload = "postfix.service"; };'))
     is_good(site.deploy("--dry-run"),
             f"mx1.example.org: postfix: would change {site.tls}/cert.pem, "
-            f"{site.tls}/key.pem and reload postfix.service\n")
+            f"{site.tls}/key.pem and reload postfix.service (and believe it: it has no "
+            "probe)\n")
+    site.write(("postfix", PAIR, 'tell = { reload = "postfix.service"; }; '
+                'probe = [ "127.0.0.1:25" ];'))
+    assert site.deploy("--dry-run").stdout.endswith(" and reload postfix.service\n")
     assert site.names() == [] and not (site.folder / "state").exists()
 
 

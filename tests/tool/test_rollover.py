@@ -1,6 +1,7 @@
 """tsigate-tlsa rollover without a network: what it refuses, and what it says of a state."""
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -45,8 +46,10 @@ def site(tmp_path, authority):
 
 
 @pytest.mark.parametrize("words, said", [
-    (["--wait", "--dry-run"], "one of --wait, --dry-run and --status"),
-    (["--status", "--wait"], "one of --wait, --dry-run and --status"),
+    (["--wait", "--dry-run"], "one of --wait, --dry-run, --status and --clean"),
+    (["--status", "--wait"], "one of --wait, --dry-run, --status and --clean"),
+    (["--clean", "--status"], "one of --wait, --dry-run, --status and --clean"),
+    (["--clean", "--lineage", "/"], "takes names and no --lineage"),
     (["--ns-port", "0"], "expected a port"),
     (["--ns-port", "x"], "expected a port"),
     (["mx2"], 'has no certificate "mx2"'),
@@ -67,7 +70,11 @@ def test_no_deploy_conf(site):
 def test_without_tlsa_it_deploys_at_once(site, authority):
     done = site.rollover("--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == ["mx1: a new certificate", "mx1: would be deployed to postfix"]
+    said = ["a new certificate",
+            "would be deployed to postfix (which is believed: it has no probe)"]
+    assert done.stdout.splitlines() == [f"mx1: {line}" for line in said]
+    found = json.loads(site.rollover("--dry-run", "--json").stdout)["certificates"][0]
+    assert (found["messages"], found["until"]) == (said, None)
     assert not site.state.exists() and not (site.folder / "cert.pem").exists()
     done = site.rollover()
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.endswith("mx1: done\n")
@@ -99,8 +106,13 @@ def test_a_server_is_wanted_where_something_is_published(site, authority):
     assert not (site.folder / "cert.pem").exists()
     assert 'step = "publish"' in (site.state / "mx1.rollover").read_text()
     done = site.rollover("--status")
-    assert (done.returncode, done.stdout) == (
-        0, "mx1: publish: the new records are being published\n")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[0] == "mx1: publish: the new records are being published"
+    assert re.fullmatch(r"mx1: failed at 20[-0-9T:]+Z: resolver 127.0.0.1:1, asked for .*: "
+                        "Connection refused", lines[1]) and len(lines) == 2
+    failure = json.loads(site.rollover("--status", "--json").stdout)["certificates"][0]["failure"]
+    assert f'failed at {failure["time"]}: {failure["text"]}' in lines[1]
 
 
 def test_deploy_leaves_it_alone(site, authority):
@@ -121,7 +133,7 @@ def test_status_before_there_is_any(site):
     done = site.rollover("--status", "--json")
     assert json.loads(done.stdout) == {"certificates": [{
         "certificate": "mx1", "step": None, "waits_for": None, "until": None, "retired": 0,
-        "failed": False}]}
+        "messages": [], "failed": False, "failure": None}], "left": []}
     assert not site.state.exists()
 
 
@@ -145,6 +157,56 @@ def test_a_state_that_others_can_read(site):
     site.state.chmod(0o755)
     done = site.rollover()
     assert done.returncode == 4 and "chmod 0700" in done.stderr
+
+
+def test_why_the_last_run_failed(site, authority):
+    """Told by --status until a run succeeds; also where there is no state yet."""
+    site.write(authority.folder / "one.pem", site.folder / "none.key")
+    assert site.rollover().returncode == 3
+    said = site.rollover("--status").stdout
+    assert said.startswith("mx1: none: no roll-over yet\nmx1: failed at 20")
+    assert f"{site.folder}/none.key: No such file" in said
+    site.write(authority.folder / "one.pem", authority.folder / "one.key")
+    assert "failed at" in site.rollover("--status").stdout
+    assert site.rollover().returncode == 0
+    assert site.rollover("--status").stdout == "mx1: done: nothing is under way\n"
+
+
+def test_a_failure_that_would_steer_a_terminal(site, authority):
+    """What is shown again is what can be read."""
+    site.write(authority.folder / "one.pem", authority.folder / "one.key")
+    site.conf.write_text(site.conf.read_text().replace(
+        "cert.pem\"; }", "cert.pem\"; owner = \"65533\"; }"))
+    state = site.folder / "state"
+    state.mkdir(mode=0o700)
+    path = state / "mx1.failure"
+    for text in ("", "x", "2026-11-25T00:00:00Z", "\0\0 \0", "a b\nc\n"):
+        path.write_text(text)
+        path.chmod(0o600)
+        done = site.rollover("--status")
+        assert done.returncode == 0 and "mx1: none" in done.stdout
+
+
+def test_a_certificate_that_is_gone(site, authority):
+    """Its copies stay until somebody says that they may go."""
+    assert site.rollover().returncode == 0
+    site.conf.write_text(site.conf.read_text().replace('name = "mx1"', 'name = "mx2"'))
+    assert site.rollover().returncode == 0
+    done = site.rollover("--status")
+    assert (done.returncode, done.stdout.splitlines()) == (0, [
+        "mx2: done: nothing is under way", "mx1: stands in deploy.conf no more",
+        'mx1: "tsigate-tlsa rollover --clean mx1" takes away what is left over'])
+    assert (site.state / "mx1.new.key").exists()
+    done = site.rollover("--clean", "mx3")
+    assert done.returncode == 2 and 'has a certificate "mx3"' in done.stderr
+    for words in (["mx2"], ["mx1"], []):
+        done = site.rollover("--clean", *words)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert (site.state / "mx1.new.key").exists() == (words == ["mx2"])
+    assert sorted(path.name for path in site.state.iterdir()) == [
+        "lock", "mx2.new.certificate", "mx2.new.key", "mx2.old.certificate",
+        "mx2.old.key", "mx2.rollover"]
+    assert site.rollover("--status").stdout == "mx2: done: nothing is under way\n"
 
 
 def test_lineage(site, authority, tmp_path):

@@ -489,6 +489,56 @@ static void test_goals(void **state)
     }
 }
 
+/* "a0 b1": the first value at the name a. */
+static const char *left_text(const struct rollover_state *saved)
+{
+    static char text[256];
+    size_t len = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < saved->left_count; i++)
+        len +=
+            (size_t)snprintf(text + len, sizeof text - len, "%s%s%d", i > 0 ? " " : "",
+                             saved->left[i].name, saved->left[i].rdata.octets[3]);
+    return text;
+}
+
+/* Names come and go; what was published there is not forgotten, and nothing is deleted
+ * at a name that was given up. */
+static void test_names_that_go(void **state)
+{
+    (void)state;
+    static const char *a[] = {"a"};
+    static const char *both[] = {"a", "b"};
+    static const struct {
+        const char *name;
+        const char **names;
+        size_t count;
+        const char *records;
+        const char *left, *retired;
+    } steps[] = {
+        {"first", both, 2, "0", "", ""},
+        {"a renewal", both, 2, "1", "", "0"},
+        {"a name goes in the midst of it", a, 1, "1", "b1 b0", "0"},
+        {"another renewal", a, 1, "2", "b1 b0", "01"},
+        {"all go", NULL, 0, "", "b1 b0 a2 a0 a1", "012"},
+        {"one comes back, with a value that is there", a, 1, "1", "b1 b0", "02"},
+        {"the other too", both, 2, "1", "", "02"},
+    };
+    struct rollover_state saved = {.step = ROLLOVER_DONE};
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        bool is_new;
+        const char *name = steps[i].name;
+        const struct rollover_goal goal =
+            goal_of("x", steps[i].records, steps[i].names, steps[i].count);
+        const struct tlsa_records retired = records_of(steps[i].retired);
+        assert_case(name, rollover_begin(&saved, &goal, &is_new) == RES_OK);
+        if (strcmp(left_text(&saved), steps[i].left) != 0)
+            fail_msg("%s: %s", name, left_text(&saved));
+        assert_case(name, tlsa_records_equal(&saved.retired, &retired));
+        assert_case(name, is_new && saved.step == ROLLOVER_PUBLISH);
+    }
+}
+
 /* What cannot be remembered must not be forgotten. */
 static void test_too_many_values(void **state)
 {
@@ -575,6 +625,7 @@ int main(void)
         cmocka_unit_test(test_clocks),
         cmocka_unit_test(test_success),
         cmocka_unit_test(test_goals),
+        cmocka_unit_test(test_names_that_go),
         cmocka_unit_test(test_too_many_values),
         cmocka_unit_test(test_no_cache_is_ever_wrong),
         cmocka_unit_test(test_names_of_steps),

@@ -27,6 +27,8 @@ static struct rollover_state sample(enum rollover_step step)
         .retired = {{{old_value, sizeof old_value}}, 1},
         .ttl_s = 300,
         .since = {5000000000, 77, "c0ffee-1"},
+        .left = {{names[0], {old_value, sizeof old_value}}},
+        .left_count = 1,
     };
 }
 
@@ -44,6 +46,11 @@ static void assert_same(const struct rollover_state *a, const struct rollover_st
     assert_int_equal(a->goal.name_count, b->goal.name_count);
     for (size_t i = 0; i < a->goal.name_count; i++)
         assert_string_equal(a->goal.names[i], b->goal.names[i]);
+    assert_int_equal(a->left_count, b->left_count);
+    for (size_t i = 0; i < a->left_count; i++) {
+        assert_string_equal(a->left[i].name, b->left[i].name);
+        assert_true(tlsa_record_equal(&a->left[i].rdata, &b->left[i].rdata));
+    }
 }
 
 static size_t build(const struct rollover_state *saved, char *text, size_t capacity)
@@ -146,6 +153,12 @@ static void test_foreign(void **state)
          "\"_25._tcp.mx1.example.\",\n  "
          "\"_465._tcp.mx1.example.\"",
          "25", "not written by"},
+        {"left nowhere", "\"_25._tcp.mx1.example. 0301010abc", "\"0301010abc",
+         "not written by"},
+        {"nothing left there", "mx1.example. 0301010abc", "mx1.example. ",
+         "not written by"},
+        {"a number of what is left", "\"_25._tcp.mx1.example. 0301010abc\"", "3",
+         "not written by"},
         {"words", "version", "hello version", "not written by"},
     };
     char text[4096];
@@ -168,6 +181,12 @@ static void test_foreign(void **state)
     struct rollover_state read;
     arena_init(&arena, 4096, 0);
     assert_non_null(parse(&arena, "version\0= 1;", 12, &read));
+    /* As it was written before there was `left`. */
+    char *left = strstr(text, "left = [");
+    size_t rest = strlen(strstr(left, "];\n") + 3);
+    memmove(left, strstr(left, "];\n") + 3, rest + 1);
+    assert_null(parse(&arena, text, strlen(text), &read));
+    assert_int_equal(read.left_count, 0);
     arena_fini(&arena);
 }
 
