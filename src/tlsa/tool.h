@@ -57,8 +57,8 @@ int tool_usage(const struct tool *tool, const char *format, ...) PRINTF(2, 3)
 /* "tsigate-tlsa: MESSAGE" on stderr; gives code. */
 int tool_fail(int code, const char *format, ...) PRINTF(2, 3) NONNULL_AT(2);
 /* What tool_fail and tool_fail_diags said first since it was forgotten; "": nothing.
- * Kept by the program and not by struct tool, as standard error itself is: whoever fails
- * far below need not know that somebody remembers it. */
+ * Kept by the program and not by struct tool, as standard error itself is: whoever
+ * fails far below need not know that somebody remembers it. */
 const char *tool_first_failure(void);
 void tool_forget_failure(void);
 void tool_warn(const char *format, ...) PRINTF(1, 2) NONNULL_AT(1);
