@@ -9,6 +9,7 @@
  *   -d SECONDS  that new requests are sent for (2)
  *   -r RATE     requests a second, whatever comes back, instead of -n
  *   -t          over one TCP connection instead of UDP
+ *   -a          apart: each datagram is sent and received for itself
  *   -o FILE     what permitted left in the zone: a line "host token" each; token "?"
  *               where an answer was missing or bad and nobody knows
  */
@@ -54,7 +55,7 @@ struct options {
     uint32_t hosts;
     unsigned in_flight, rate;
     int64_t duration_ns;
-    bool is_tcp;
+    bool is_tcp, is_apart;
     const char *left;
 };
 
@@ -68,6 +69,7 @@ struct generator {
     size_t segment_len; /* of each request, over UDP */
     uint64_t serial;
     int64_t start_ns, end_ns, swept_ns;
+    int64_t cpu_ns; /* what the run took of us */
 
     uint64_t sent, answers, failures, unanswered, strays;
     uint64_t answers_in_time; /* before end_ns: of these is the rate */
@@ -170,7 +172,8 @@ static void want_segments(struct generator *g, size_t len)
     if (g->segment_len == len)
         return;
     if (g->segment_len != 0 ||
-        setsockopt(g->fd, SOL_UDP, UDP_SEGMENT, &octets, sizeof(octets)) != 0)
+        (!g->options.is_apart &&
+         setsockopt(g->fd, SOL_UDP, UDP_SEGMENT, &octets, sizeof(octets)) != 0))
         site_die("cannot send requests of %zu octets together", len);
     g->segment_len = len;
 }
@@ -182,6 +185,24 @@ static void send_octets(struct generator *g, size_t len)
         if (n < 0 && errno != EINTR && errno != ECONNREFUSED)
             site_die("write: %s", strerror(errno));
         done += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void send_apart(struct generator *g, size_t len)
+{
+    struct mmsghdr out[BATCH];
+    struct iovec parts[BATCH];
+    unsigned count = 0, done = 0;
+
+    for (size_t at = 0; at < len; at += g->segment_len, count++) {
+        parts[count] = (struct iovec){g->out + at, g->segment_len};
+        out[count].msg_hdr = (struct msghdr){.msg_iov = &parts[count], .msg_iovlen = 1};
+    }
+    while (done < count) {
+        int n = sendmmsg(g->fd, out + done, count - done, 0);
+        if (n < 0 && errno != EINTR && errno != ECONNREFUSED)
+            site_die("sendmmsg: %s", strerror(errno));
+        done += n > 0 ? (unsigned)n : 0;
     }
 }
 
@@ -205,7 +226,10 @@ static void send_some(struct generator *g, unsigned count)
         }
         len += head + request_len;
     }
-    send_octets(g, len);
+    if (g->options.is_apart)
+        send_apart(g, len);
+    else
+        send_octets(g, len);
 }
 
 /* ---- receiving ---- */
@@ -364,7 +388,7 @@ static void connect_to(struct generator *g)
     (void)setsockopt(g->fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
     if (g->options.is_tcp)
         (void)setsockopt(g->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    else
+    else if (!g->options.is_apart)
         (void)setsockopt(g->fd, SOL_UDP, UDP_GRO, &one, sizeof(one));
     for (size_t i = 0; i < BATCH; i++)
         g->in_room[i] = (struct iovec){g->in_octets[i], REPLIES_OCTETS};
@@ -392,13 +416,15 @@ static void report(struct generator *g)
 
     qsort(g->latencies_10ns, g->latency_count, sizeof(uint32_t), compare);
     (void)printf("{\"case\":\"%s\",\"sent\":%llu,\"answers\":%llu,\"seconds\":%.4f,"
-                 "\"rate\":%.1f,\"p50_us\":%.2f,\"p99_us\":%.2f,\"max_us\":%.2f,"
+                 "\"rate\":%.1f,\"own_cpu_us\":%.3f,\"p50_us\":%.2f,\"p99_us\":%.2f,"
+                 "\"max_us\":%.2f,"
                  "\"failures\":%llu,"
                  "\"unanswered\":%llu,\"strays\":%llu,\"rcodes\":{",
                  g->options.case_name, (unsigned long long)g->sent,
                  (unsigned long long)g->answers, seconds,
-                 (double)g->answers_in_time / seconds, percentile_us(g, 50),
-                 percentile_us(g, 99), percentile_us(g, 100),
+                 (double)g->answers_in_time / seconds,
+                 (double)g->cpu_ns / 1000 / (double)(g->answers > 0 ? g->answers : 1),
+                 percentile_us(g, 50), percentile_us(g, 99), percentile_us(g, 100),
                  (unsigned long long)g->failures, (unsigned long long)g->unanswered,
                  (unsigned long long)g->strays);
     const char *comma = "";
@@ -436,7 +462,7 @@ static void read_options(int argc, char **argv, struct options *o)
                           .hosts = 1000,
                           .in_flight = 1,
                           .duration_ns = 2 * SECOND_NS};
-    for (int option; (option = getopt(argc, argv, "c:p:k:n:d:r:to:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "c:p:k:n:d:r:tao:")) != -1;) {
         switch (option) {
         case 'c':
             o->case_name = optarg;
@@ -459,6 +485,9 @@ static void read_options(int argc, char **argv, struct options *o)
         case 't':
             o->is_tcp = true;
             break;
+        case 'a':
+            o->is_apart = true;
+            break;
         case 'o':
             o->left = optarg;
             break;
@@ -467,7 +496,8 @@ static void read_options(int argc, char **argv, struct options *o)
         }
     }
     if (o->port == 0 || o->hosts < 2 || o->hosts > SITE_HOSTS_MAX ||
-        o->in_flight == 0 || o->in_flight > 10000 || (o->rate > 0 && o->is_tcp))
+        o->in_flight == 0 || o->in_flight > 10000 ||
+        (o->is_tcp && (o->rate > 0 || o->is_apart)))
         site_die("generate: bad options");
 }
 
@@ -496,10 +526,12 @@ int main(int argc, char **argv)
     g.serial = (uint64_t)now_ns(CLOCK_REALTIME) / 1000;
     g.start_ns = now_ns(CLOCK_MONOTONIC);
     g.end_ns = g.start_ns + g.options.duration_ns;
+    int64_t cpu_before_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
     if (g.options.rate > 0)
         run_open(&g);
     else
         run_closed(&g);
+    g.cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_before_ns;
     report(&g);
     if (g.options.left != NULL)
         write_left(&g);
