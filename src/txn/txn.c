@@ -112,6 +112,7 @@ static void send_one(struct txns *txns, const struct txn *txn,
                      const struct txn_waiter *waiter, const struct reply *reply,
                      struct txn_now now)
 {
+    static const struct gate_claimed nothing;
     struct reply_form form = txn->form;
     struct writer w = writer_of(txns->out, sizeof txns->out);
     size_t limit = reply_limit(&form, waiter->client.transport);
@@ -124,7 +125,7 @@ static void send_one(struct txns *txns, const struct txn *txn,
         res = reply_build_signed(&form, &txn->verified, reply,
                                  now.real_us / TXN_SECOND_US, limit, &w);
     else
-        res = reply_build_unsigned(&form, &(struct gate_claimed){0}, reply, limit, &w);
+        res = reply_build_unsigned(&form, &nothing, reply, limit, &w);
     /* Length 0: there is nothing to say, but nobody waits any more. */
     txns->ports.send_client(txns->ports.arg, &waiter->client, w.octets,
                             res == RES_OK ? w.len : 0);
