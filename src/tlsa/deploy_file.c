@@ -222,7 +222,7 @@ int deploy_file_stage(const struct deploy_file *file)
     int fd =
         open(file->fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return fail(file->path);
+        return fail(file->fresh);
     bool is_done = fill(file, fd);
     int error = errno;
     close(fd);
@@ -235,10 +235,13 @@ int deploy_file_stage(const struct deploy_file *file)
 
 int deploy_file_keep(const struct deploy_file *file)
 {
+    struct stat kept;
     if (!file->is_there)
         return TOOL_DONE;
     if (link(file->path, file->old) != 0 && errno != EEXIST)
         return fail(file->old);
+    if (lstat(file->old, &kept) != 0 || !S_ISREG(kept.st_mode))
+        return tool_fail(TOOL_OUTSIDE, "%s: something else stands there", file->old);
     return disk_sync_folder_of(file->old) == RES_OK ? TOOL_DONE : fail(file->old);
 }
 

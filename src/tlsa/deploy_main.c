@@ -53,7 +53,10 @@ static const char *fate_text(struct tool *tool, const struct deploy_outcome *out
                    : arena_printf(&tool->arena, "%s (and believe it: it has no probe)",
                                   text);
     case DEPLOY_DONE:
-        return outcome->note != NULL ? outcome->note : "told";
+        if (outcome->note != NULL)
+            return outcome->note;
+        return outcome->consumer->tell.how == DEPLOYMENT_TELL_NOBODY ? "nobody is told"
+                                                                     : "told";
     case DEPLOY_WENT_BACK:
         return "it failed, has its old files again and was told";
     case DEPLOY_STUCK:

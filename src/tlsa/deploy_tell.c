@@ -16,6 +16,8 @@
 
 #define PROBE_PAUSE_MS 300
 #define ADDRESSES_MAX  64
+/* One line, and what some write behind it. */
+#define PID_FILE_OCTETS 4096
 /* systemctl(1), status: it is known, and not running. Of one that nobody knows
  * is-active says the same, and a mistyped name would count as a service at rest. */
 #define SYSTEMCTL_NOT_RUNNING 3
@@ -76,21 +78,30 @@ static enum deploy_told run_command(const struct deployment_tell *tell,
 /* ---- signals ---- */
 
 /* 0: there is none; what else stands there is no process of a service's. */
+static pid_t parse_pid(const char *text)
+{
+    char *end;
+    errno = 0;
+    long pid = strtol(text, &end, 10);
+    /* Postfix fills its line with blanks to 32 columns. */
+    end += strspn(end, " \t\r");
+    bool is_pid =
+        errno == 0 && (*end == '\0' || *end == '\n') && pid > 1 && pid <= INT32_MAX;
+    return is_pid ? (pid_t)pid : 0;
+}
+
+/* It is the service's to write: no FIFO may hold us up, no wrong word be told. */
 static pid_t read_pid(const char *path)
 {
-    char text[128] = ""; /* Postfix fills its line with blanks to 32 columns */
-    char *end;
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return 0;
-    bool has_line = fgets(text, sizeof text, file) != NULL;
-    fclose(file);
-    errno = 0;
-    long pid = has_line ? strtol(text, &end, 10) : 0;
-    if (!has_line || errno != 0 || end == text || end[strspn(end, " \t\r\n")] != '\0' ||
-        pid <= 1 || pid > INT32_MAX)
-        return 0;
-    return (pid_t)pid;
+    struct file_text text;
+    struct diags diags;
+    const struct place place = {.file = NULL};
+    diags_init(&diags);
+    enum result result = file_read(path, PID_FILE_OCTETS, place, &diags, &text);
+    pid_t pid = result == RES_OK ? parse_pid(text.chars) : 0;
+    file_text_free(&text);
+    diags_fini(&diags);
+    return pid;
 }
 
 static enum deploy_told send_signal(const struct deployment_tell *tell, bool is_lenient,

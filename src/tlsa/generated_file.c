@@ -29,7 +29,14 @@ static const char *folder_of(struct tool *tool, const char *path)
 
 static int name_files(struct tool *tool, const char *path, struct generated_file *out)
 {
+    struct stat found;
     char *real = realpath(path, NULL); /* a link stays one; NULL: it is not there yet */
+    if (real == NULL && (errno != ENOENT || lstat(path, &found) == 0))
+        return complain(path); /* a link that leads nowhere, among others */
+    if (real != NULL && (stat(real, &found) != 0 || !S_ISREG(found.st_mode))) {
+        free(real);
+        return tool_fail(TOOL_OUTSIDE, "%s: not a regular file", path);
+    }
     out->path = arena_string(&tool->arena, real != NULL ? real : path);
     free(real);
     if (out->path == NULL)

@@ -357,7 +357,7 @@ def test_a_read_only_folder_leaves_all_as_it_was(site):
     prefix = as_nobody(site)
     (site.folder / "closed").chmod(0o555)
     done = site.deploy(prefix=prefix)
-    assert done.returncode == 4 and "closed/key.pem: Permission denied" in done.stderr
+    assert done.returncode == 4 and "closed/.key.pem.tsigate-new: Permission denied" in done.stderr
     assert site.names() == [] and site.tellings() == 0
     assert os.listdir(site.folder / "state") == ["lock"]
 
@@ -441,6 +441,24 @@ def test_a_folder_in_the_place_is_an_error(site):
     site.write(("postfix", PAIR, site.tell()))
     done = site.deploy()
     assert done.returncode == 4 and "not a regular file" in done.stderr
+
+
+@pytest.mark.parametrize("what", ["old", "new"])
+def test_something_else_beside_it_leaves_all_as_it_was(site, what):
+    """Without the old file there is nothing to go back to."""
+    site.write(("d", PAIR, site.tell()))
+    is_good(site.deploy())
+    told = site.tellings()
+    site.renew("next", "ca")
+    strange = site.tls / f".key.pem.tsigate-{what}"
+    strange.mkdir()
+    done = site.deploy()
+    assert done.returncode == 4 and str(strange) in done.stderr
+    assert has(site, "ecdsa") and site.tellings() == told
+    assert site.names() == [strange.name, "cert.pem", "key.pem"]
+    strange.rmdir()
+    is_good(site.deploy())
+    assert has(site, "next")
 
 
 # ---- telling -------------------------------------------------------------------------
@@ -613,6 +631,22 @@ def test_a_pid_file_without_a_process(site, pid):
     done = site.deploy()
     is_good(done)
     assert "names no running process" in done.stdout
+
+
+def test_a_pid_file_that_is_none(site):
+    """Whoever may write it must not hold up the program, or have another one told."""
+    site.write(("d", PAIR, 'tell = { signal = "HUP"; pid_file = "pid"; };'))
+    pid = site.folder / "pid"
+    for make in (lambda: os.mkfifo(pid), pid.mkdir, lambda: pid.symlink_to("/dev/zero"),
+                 lambda: pid.write_text("1" * 5000)):
+        make()
+        done = site.deploy()
+        assert done.returncode == 0 and "names no running process" in done.stdout
+        if pid.is_dir():
+            pid.rmdir()
+        else:
+            pid.unlink()
+        (site.tls / "cert.pem").unlink()
 
 
 def test_a_commands_output_does_not_mix_with_ours(site):

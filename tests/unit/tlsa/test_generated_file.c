@@ -132,12 +132,40 @@ static void test_no_folder(void **state)
     close_stand(&stand);
 }
 
+/* Such as /dev/null: it is not replaced, nor waited for, and a link is not lost. */
+static void test_what_is_no_file(void **state)
+{
+    (void)state;
+    struct stand stand;
+    struct generated_file file;
+    struct stat stat_of;
+    open_stand(&stand);
+    static const char text[] = "a\n";
+    assert_int_equal(mkfifo(stand.path, 0600), 0);
+    assert_int_equal(symlink("zone", stand.link), 0);
+    assert_int_equal(
+        generated_file_write(&stand.tool, stand.path, text, 2, true, &file),
+        TOOL_OUTSIDE);
+    assert_int_equal(
+        generated_file_write(&stand.tool, stand.link, text, 2, true, &file),
+        TOOL_OUTSIDE);
+    assert_int_equal(lstat(stand.path, &stat_of), 0);
+    assert_true(S_ISFIFO(stat_of.st_mode));
+    assert_int_equal(unlink(stand.path), 0);
+    assert_int_equal(
+        generated_file_write(&stand.tool, stand.link, text, 2, true, &file),
+        TOOL_OUTSIDE);
+    assert_int_equal(lstat(stand.link, &stat_of), 0);
+    assert_true(S_ISLNK(stat_of.st_mode));
+    assert_int_not_equal(access(stand.mark, F_OK), 0);
+    close_stand(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_only_on_change),
-        cmocka_unit_test(test_a_link_stays_one),
-        cmocka_unit_test(test_the_command),
+        cmocka_unit_test(test_only_on_change),   cmocka_unit_test(test_what_is_no_file),
+        cmocka_unit_test(test_a_link_stays_one), cmocka_unit_test(test_the_command),
         cmocka_unit_test(test_no_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
