@@ -11,50 +11,68 @@
 #define XMPP_STARTTLS "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 #define XMPP_STEPS(SPACE)                                                              \
     {                                                                                  \
-        {XMPP(SPACE), "</stream:features>", NULL, "<stream:error", "<starttls"},       \
-            {XMPP_STARTTLS, "<proceed", NULL, "<failure", NULL},                       \
+        {.send = XMPP(SPACE),                                                          \
+         .good = "</stream:features>",                                                 \
+         .bad = {"<stream:error", "<stream:features/>"},                               \
+         .offer = "<starttls"},                                                        \
+            {.send = XMPP_STARTTLS, .good = "<proceed", .bad = {"<failure"}},          \
     }
 
 static const struct starttls protocols[] = {
     {"smtp",
      25,
      STARTTLS_LINES,
-     {{NULL, "220 ", "220-", NULL, NULL},
-      {"EHLO " EHLO_NAME "\r\n", "250 ", "250-", NULL, "STARTTLS"},
-      {"STARTTLS\r\n", "220", NULL, NULL, NULL}}},
+     {{.good = "220 ", .goes_on = "220-"},
+      {.send = "EHLO " EHLO_NAME "\r\n",
+       .good = "250 ",
+       .goes_on = "250-",
+       .offer = "STARTTLS"},
+      {.send = "STARTTLS\r\n", .good = "220"}}},
     {"lmtp",
      24,
      STARTTLS_LINES,
-     {{NULL, "220 ", "220-", NULL, NULL},
-      {"LHLO " EHLO_NAME "\r\n", "250 ", "250-", NULL, "STARTTLS"},
-      {"STARTTLS\r\n", "220", NULL, NULL, NULL}}},
+     {{.good = "220 ", .goes_on = "220-"},
+      {.send = "LHLO " EHLO_NAME "\r\n",
+       .good = "250 ",
+       .goes_on = "250-",
+       .offer = "STARTTLS"},
+      {.send = "STARTTLS\r\n", .good = "220"}}},
     {"imap",
      143,
      STARTTLS_LINES,
-     {{NULL, "* OK", NULL, NULL, NULL},
-      {"a1 STARTTLS\r\n", "a1 OK", "* ", NULL, NULL}}},
+     {{.good = "* OK"}, {.send = "a1 STARTTLS\r\n", .good = "a1 OK", .goes_on = "* "}}},
     {"pop3",
      110,
      STARTTLS_LINES,
-     {{NULL, "+OK", NULL, NULL, NULL}, {"STLS\r\n", "+OK", NULL, NULL, NULL}}},
+     {{.good = "+OK"}, {.send = "STLS\r\n", .good = "+OK"}}},
     {"sieve",
      4190,
      STARTTLS_LINES,
-     {{NULL, "OK", "\"", NULL, "\"STARTTLS\""},
-      {"STARTTLS\r\n", "OK", NULL, NULL, NULL}}},
+     {{.good = "OK", .goes_on = "\"", .offer = "\"STARTTLS\""},
+      {.send = "STARTTLS\r\n", .good = "OK"}}},
     {"ftp",
      21,
      STARTTLS_LINES,
-     {{NULL, "220 ", "", NULL, NULL}, {"AUTH TLS\r\n", "234", NULL, NULL, NULL}}},
+     {{.good = "220 ", .goes_on = "220-", .is_loose = true},
+      {.send = "AUTH TLS\r\n", .good = "234"}}},
     {"nntp",
      119,
      STARTTLS_LINES,
-     {{NULL, "20", NULL, NULL, NULL}, {"STARTTLS\r\n", "382", NULL, NULL, NULL}}},
-    {"irc", 6667, STARTTLS_WORDS, {{"STARTTLS\r\n", " 670 ", NULL, " 691 ", NULL}}},
+     {{.good = "20"}, {.send = "STARTTLS\r\n", .good = "382"}}},
+    /* Servers leave what they do not know without an answer: what they can is asked
+     * first. */
+    {"irc",
+     6667,
+     STARTTLS_WORDS,
+     {{.send = "CAP LS\r\n",
+       .good = " LS :",
+       .bad = {" 421 ", " 451 "},
+       .offer = "tls"},
+      {.send = "STARTTLS\r\n", .good = " 670 ", .bad = {" 691 "}}}},
     {"xmpp-client", 5222, STARTTLS_WORDS, XMPP_STEPS("jabber:client")},
     {"xmpp-server", 5269, STARTTLS_WORDS, XMPP_STEPS("jabber:server")},
-    {"ldap", 389, STARTTLS_LDAP, {{NULL, "", NULL, NULL, NULL}}},
-    {"postgres", 5432, STARTTLS_POSTGRES, {{NULL, "", NULL, NULL, NULL}}},
+    {"ldap", 389, STARTTLS_LDAP, {{.good = ""}}},
+    {"postgres", 5432, STARTTLS_POSTGRES, {{.good = ""}}},
 };
 
 const char starttls_names[] = "smtp, lmtp, imap, pop3, sieve, ftp, nntp, irc, "
@@ -145,30 +163,41 @@ static enum starttls_verdict judge_lines(struct starttls_talk *talk)
         size_t len = (size_t)(end - line) + 1;
         if (begins(line, len, step->good))
             return end_step(talk, at + len);
-        if (step->goes_on == NULL || !begins(line, len, step->goes_on))
+        bool goes_on = (step->goes_on != NULL && begins(line, len, step->goes_on)) ||
+                       (step->is_loose && at > 0);
+        if (!goes_on)
             return refuse(talk, "it answers ", line, len);
         at += len;
     }
 }
 
+/* A word in a tag or a line that has ended; *out_end: the octets up to that end. */
+static const uint8_t *find_word(const struct starttls_talk *talk, const char *word,
+                                size_t *out_end)
+{
+    char last = talk->protocol->steps[0].good[0] == ' ' ? '\n' : '>';
+    const uint8_t *begin = memmem(talk->got, talk->got_len, word, strlen(word));
+    if (begin == NULL)
+        return NULL;
+    size_t at = (size_t)(begin - talk->got) + strlen(word) - 1;
+    const uint8_t *end = memchr(talk->got + at, last, talk->got_len - at);
+    *out_end = end != NULL ? (size_t)(end - talk->got) + 1 : 0;
+    return end != NULL ? begin : NULL;
+}
+
 static enum starttls_verdict judge_words(struct starttls_talk *talk)
 {
     const struct starttls_step *step = &talk->protocol->steps[talk->step];
-    const uint8_t *good =
-        memmem(talk->got, talk->got_len, step->good, strlen(step->good));
-    const uint8_t *bad = memmem(talk->got, talk->got_len, step->bad, strlen(step->bad));
-    if (bad != NULL)
-        return refuse(talk, "it answers ", bad,
-                      (size_t)(talk->got + talk->got_len - bad));
-    if (good == NULL)
+    size_t end;
+    for (size_t i = 0; i < STARTTLS_BAD && step->bad[i] != NULL; i++) {
+        const uint8_t *bad = find_word(talk, step->bad[i], &end);
+        if (bad != NULL)
+            return refuse(talk, "it answers ", bad,
+                          (size_t)(talk->got + talk->got_len - bad));
+    }
+    if (find_word(talk, step->good, &end) == NULL)
         return STARTTLS_MORE;
-    /* The word stands in a tag or a line that has to end, too. */
-    char last = talk->protocol->steps[0].good[0] == ' ' ? '\n' : '>';
-    size_t at = (size_t)(good - talk->got) + strlen(step->good) - 1;
-    const uint8_t *end = memchr(talk->got + at, last, talk->got_len - at);
-    if (end == NULL)
-        return STARTTLS_MORE;
-    return end_step(talk, (size_t)(end - talk->got) + 1);
+    return end_step(talk, end);
 }
 
 /* A length in BER's short form or in one or two octets; false: more is needed. */

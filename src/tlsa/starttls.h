@@ -1,7 +1,7 @@
 /*
  * How plain services are asked to begin TLS (STARTTLS), one dialogue for each protocol,
  * as data. Floor 5; pure: octets in, octets or a verdict out. RFC 3207, 2595, 5804,
- * 4217, 4642, 4511 4.14, 6120 5.
+ * 4217, 4642, 4511 4.14, 6120 5; IRCv3's "tls".
  */
 #ifndef TSIGATE_TLSA_STARTTLS_H
 #define TSIGATE_TLSA_STARTTLS_H
@@ -15,6 +15,7 @@
 /* What a service may say before TLS; greetings are shorter by far. */
 #define STARTTLS_OCTETS 8192
 #define STARTTLS_STEPS  4
+#define STARTTLS_BAD    2
 
 enum starttls_form {
     STARTTLS_LINES = 0, /* an answer is lines; each is judged by its beginning */
@@ -24,11 +25,12 @@ enum starttls_form {
 };
 
 struct starttls_step {
-    const char *send;    /* NULL: it speaks first; %s: the host's name */
+    const char *send;    /* NULL: it speaks first; %s: whom it is asked for */
     const char *good;    /* what ends the answer and lets us go on */
     const char *goes_on; /* lines: what more lines begin with; NULL: none */
-    const char *bad;     /* words: what ends the answer as a refusal */
-    const char *offer;   /* what the answer has to contain; NULL: nothing */
+    bool is_loose;       /* ... and from the second on with anything (RFC 959 4.2) */
+    const char *bad[STARTTLS_BAD]; /* words: what ends the answer as a refusal */
+    const char *offer;             /* what the answer has to contain; NULL: nothing */
 };
 
 struct starttls {

@@ -34,7 +34,7 @@ DIALOGUES = {
     "sieve": ['"SIEVE" "x"\r\n"STARTTLS"\r\nOK\r\n', "STARTTLS", "OK\r\n"],
     "ftp": ["220 mx\r\n", "AUTH TLS", "234 go\r\n"],
     "nntp": ["200 mx\r\n", "STARTTLS", "382 go\r\n"],
-    "irc": ["", "STARTTLS", ":mx 670 * :go\r\n"],
+    "irc": ["", "CAP LS", ":mx CAP * LS :sasl tls\r\n", "STARTTLS", ":mx 670 * :go\r\n"],
     "xmpp-client": ["", "jabber:client", FEATURES, "<starttls", "<proceed/>"],
     "xmpp-server": ["", "jabber:server", FEATURES, "<starttls", "<proceed/>"],
     "ldap": ["", "1.3.6.1.4.1.1466.20037",
@@ -350,8 +350,10 @@ def test_nobody_there(world):
 
 
 def test_srv(world, certificates):
+    """XMPP is asked for the domain: of its hosts it knows nothing (RFC 6120 4.7.2)."""
+    domain = f"to='{ZONE.rstrip('.')}'"
     port = world.serve(certificates / "good.pem", tlsa(certificates / "good.pem"),
-                       dialogue=DIALOGUES["xmpp-server"])
+                       dialogue=["", domain, *DIALOGUES["xmpp-server"][2:]])
     world.table[f"_xmpp-server._tcp.{ZONE}", "SRV"] = [f"0 0 {port} {HOST}"]
     done = world.run("--srv", f"_xmpp-server._tcp.{ZONE}")
     assert done.returncode == 0 and " xmpp-server: good" in done.stdout, done
