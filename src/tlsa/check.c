@@ -267,6 +267,7 @@ static void probe_address(struct check *check, const char *host,
     const struct probe probe = {
         .address = *address,
         .host = host,
+        .domain = check->target->domain,
         .starttls = check->target->starttls,
         .ca_file = check->ca_file,
         .records = check->rrset.records,

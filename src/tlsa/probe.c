@@ -108,8 +108,11 @@ static bool talk_starttls(struct look *look)
     struct starttls_talk *talk = arena_alloc(look->arena, sizeof *talk);
     if (talk == NULL)
         return fail(look, PROBE_AWAY, "out of memory");
-    const char *host = look->probe->host;
-    starttls_begin(talk, look->probe->starttls, host != NULL ? host : "localhost");
+    const struct probe *probe = look->probe;
+    starttls_begin(talk, probe->starttls,
+                   probe->domain != NULL ? probe->domain
+                   : probe->host != NULL ? probe->host
+                                         : "localhost");
     for (;;) {
         switch (starttls_step(talk)) {
         case STARTTLS_REFUSED:

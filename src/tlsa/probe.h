@@ -19,7 +19,9 @@
 
 struct probe {
     struct addr address;
-    const char *host;     /* whose name the TLSA stand below, and SNI; no final dot */
+    const char *host;   /* whose name the TLSA stand below, and SNI; no final dot */
+    const char *domain; /* that it is asked for in XMPP, which knows no hosts; NULL: the
+                           host's name */
     const X509 *expected; /* this one has to be presented, and match one of the records
                              where there are any (host NULL: no SNI); NULL: the records
                              decide */

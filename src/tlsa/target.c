@@ -144,7 +144,8 @@ struct pointing {
     uint16_t type;
     size_t name_at; /* of the host in the RDATA */
     const struct starttls *starttls;
-    const char *owner; /* the arena's text */
+    const char *owner;  /* the arena's text */
+    const char *domain; /* the arena's, or NULL */
 };
 
 static int add_record(struct targets *targets, const struct wire_msg *msg,
@@ -162,6 +163,7 @@ static int add_record(struct targets *targets, const struct wire_msg *msg,
         .service = {.port = 25, .protocol = "tcp"},
         .starttls = pointing->starttls,
         .pointer = pointing->owner,
+        .domain = pointing->domain,
         .is_authenticated = (msg->header.flags & FLAG_AD) != 0,
     };
     if (pointing->type == TYPE_SRV)
@@ -204,17 +206,34 @@ static int add_pointed(struct targets *targets, struct authority *authority,
 int targets_add_mx(struct targets *targets, struct authority *authority,
                    const char *domain)
 {
-    struct pointing mx = {TYPE_MX, 2, starttls_find("smtp"), NULL};
+    struct pointing mx = {
+        .type = TYPE_MX, .name_at = 2, .starttls = starttls_find("smtp")};
     struct name name = tool_name(targets->tool, domain);
     return name.octets != NULL ? add_pointed(targets, authority, name, &mx)
                                : TOOL_USAGE;
+}
+
+/* DOMAIN of _SERVICE._PROTOCOL.DOMAIN, without a final dot; NULL: not of that form. */
+static const char *srv_domain(struct targets *targets, const char *owner)
+{
+    const char *protocol = owner[0] == '_' ? strstr(owner, "._") : NULL;
+    const char *dot = protocol != NULL ? strchr(protocol + 1, '.') : NULL;
+    size_t len = dot != NULL ? strlen(dot + 1) : 0;
+    if (len == 0)
+        return NULL;
+    if (dot[len] == '.')
+        len--;
+    return arena_printf(&targets->tool->arena, "%.*s", (int)len, dot + 1);
 }
 
 int targets_add_srv(struct targets *targets, struct authority *authority,
                     const char *owner)
 {
     char word[32];
-    struct pointing srv = {TYPE_SRV, 6, targets->starttls, NULL};
+    struct pointing srv = {.type = TYPE_SRV,
+                           .name_at = 6,
+                           .starttls = targets->starttls,
+                           .domain = srv_domain(targets, owner)};
     struct name name = tool_name(targets->tool, owner);
     size_t len = strcspn(owner, ".");
     if (name.octets == NULL)

@@ -16,6 +16,7 @@ struct target {
     struct service service;
     const struct starttls *starttls; /* NULL: TLS at once */
     const char *pointer;             /* whose MX or SRV led here; NULL: a word did */
+    const char *domain;              /* whose service an SRV says it is, or NULL */
     bool is_authenticated;           /* the pointer, by the resolver (AD) */
 };
 
