@@ -1,5 +1,5 @@
 """The laboratory of a host's side: signed zones at two name servers, a resolver that
-validates, and Postfix and Dovecot with their certificates.
+validates, and Postfix and Dovecot with their certificates; daemons.py has more services.
 
 The two name servers listen on one port, at 127.0.0.1 and at ::1 (named takes no address
 that no interface has), so that a resolver finds the way to them as it does in the world.
@@ -85,25 +85,27 @@ def zone_head():
             f"@ IN NS ns1.{STATIC}.\n@ IN NS ns2.{STATIC}.\n")
 
 
-def static_zone(ports, shadow_ds):
+def static_zone(ports, shadow_ds, records):
     services = "".join(f"_{port}._tcp.mx1 IN CNAME _{port}._tcp.mx1.{SHADOW}.\n"
                        for port in ports)
     return (f"{zone_head()}ns1 IN A {PRIMARY}\nns2 IN AAAA {SECONDARY}\n"
             f"@ IN MX 10 mx1\nmx1 IN A 127.0.0.1\n"
             f"_kage IN NS ns1\n_kage IN NS ns2\n_kage IN DS {shadow_ds}\n"
-            f"_acme-challenge.mx1 IN CNAME _acme-challenge.mx1.{SHADOW}.\n{services}")
+            f"_acme-challenge.mx1 IN CNAME _acme-challenge.mx1.{SHADOW}.\n{services}"
+            f"{records}")
 
 
 class SignedPrimary(Primary):
     """Signs the static zone, whose file it does not touch, and the shadow."""
 
-    def __init__(self, folder, gateway_key, port, service_ports, notify_port):
+    def __init__(self, folder, gateway_key, port, service_ports, notify_port, records):
         folder.mkdir(parents=True)
         (folder / "policy.conf").write_text(POLICY)
         self.gateway_key = gateway_key
         shadow_ds = make_key(folder, SHADOW)
         self.anchor = make_key(folder, STATIC)
-        (folder / f"{STATIC}.zone").write_text(static_zone(service_ports, shadow_ds))
+        (folder / f"{STATIC}.zone").write_text(
+            static_zone(service_ports, shadow_ds, records))
         (folder / f"{SHADOW}.zone").write_text(zone_head())
         config = named_conf(folder, port, "recursion no; dnssec-validation no; "
                             f"allow-transfer {{ any; }}; notify-delay 0; "
@@ -290,9 +292,9 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Dovecot(Program):
-    """IMAP, POP3 and ManageSieve with STARTTLS, and IMAP in TLS; nobody can log in."""
+    """IMAP, POP3, ManageSieve and LMTP with STARTTLS, and IMAP in TLS; nobody can log in."""
 
-    PROTOCOLS = ("imap", "pop3", "sieve", "imaps")
+    PROTOCOLS = ("imap", "pop3", "sieve", "lmtp", "imaps")
 
     def __init__(self, folder):
         root = program_root("dovecot", "usr/sbin/dovecot")
@@ -309,6 +311,7 @@ class Dovecot(Program):
                 ("imap", self._listener("imap") + self._listener("imaps")),
                 ("pop3", self._listener("pop3") + "inet_listener pop3s {\nport = 0\n}\n"),
                 ("managesieve", self._listener("sieve"))))
+        services += f"service lmtp {{\n{self._listener('lmtp')}}}\n"
         (folder / "dovecot.conf").write_text(f"""
 base_dir = {folder}/base
 state_dir = {folder}/state
@@ -316,7 +319,7 @@ log_path = /dev/stderr
 default_internal_user = mail
 default_internal_group = mail
 default_login_user = nobody
-protocols = imap pop3 sieve
+protocols = imap pop3 sieve lmtp
 listen = 127.0.0.1
 ssl = yes
 ssl_cert = <{self.tls}/cert.pem
@@ -348,13 +351,20 @@ def acl(ports):
 
 
 class DaneLab(Lab):
-    def start_all(self, ports):
-        """Name servers and gateway, for TLSA at these ports of HOST."""
+    def spawn_all(self, daemons):
+        """Beside each other; they get ready while others do."""
+        for daemon in daemons:
+            self.programs.append(daemon)
+            daemon.spawn()
+
+    def start_all(self, ports, records=""):
+        """Name servers and gateway, for TLSA at these ports of HOST; more records of the
+        static zone."""
         self.dns_port = name_server_port()
         self.secondary = Secondary(self.folder / "secondary", self.dns_port)
         self.primary = self.add(SignedPrimary(
             self.folder / "primary", self.gateway_key, self.dns_port, ports,
-            self.secondary.notify_port))
+            self.secondary.notify_port, records))
         self.add(self.secondary)
         self.validator = self.add(Validator(self.folder / "validator", self.dns_port,
                                             self.primary.anchor))
@@ -395,17 +405,26 @@ def openssl(*words):
 
 
 class Certificate:
-    """Self-signed, which is all that DANE-EE asks for; or what an ACME client got."""
+    """Self-signed, which is all that DANE-EE asks for; or an issuer's, for some names, and
+    the issuer's behind it; or what an ACME client got."""
 
-    def __init__(self, folder, name, key=None):
+    def __init__(self, folder, name, key=None, issuer=None, names=()):
         self.path = folder / f"{name}.pem"
         self.key = key or folder / f"{name}.key"
         if not self.key.exists():
             openssl("genpkey", "-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                     "-out", self.key)
-        if not self.path.exists():
+        if not self.path.exists() and issuer is None:
             openssl("req", "-x509", "-new", "-days", 30, "-subj", f"/CN={HOST}", "-key",
                     self.key, "-out", self.path)
+        elif not self.path.exists():
+            wish = folder / f"{name}.csr"
+            names = ",".join(f"DNS:{one}" for one in names)
+            openssl("req", "-new", "-subj", f"/CN={name}", "-addext",
+                    f"subjectAltName={names}", "-key", self.key, "-out", wish)
+            own = openssl("x509", "-req", "-in", wish, "-days", 30, "-copy_extensions",
+                          "copy", "-CA", issuer.path, "-CAkey", issuer.key)
+            self.path.write_bytes(own + issuer.path.read_bytes())
         public = openssl("pkey", "-in", self.key, "-pubout", "-outform", "der")
         self.tlsa = f"3 1 1 {hashlib.sha256(public).hexdigest()}"
         self.der = openssl("x509", "-in", self.path, "-outform", "der")

@@ -6,34 +6,75 @@ import time
 
 import pytest
 
+from daemons import ANCHORED, ANOTHER, DAEMONS
 from dane_lab import HOST, TTL, Certificate, Dovecot, Postfix
 from lab import SHADOW, STATIC, until
 from prober import presented
 
 PORT = 4433  # nobody listens
+MAIL = (Postfix, Dovecot)
+PROTOCOLS = [protocol for one in (*MAIL, *DAEMONS) for protocol in one.PROTOCOLS]
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    return Certificate(tmp_path_factory.mktemp("certificate"), "services")
+def authority(tmp_path_factory):
+    return Certificate(tmp_path_factory.mktemp("authority"), "authority")
 
 
 @pytest.fixture(scope="module")
-def services(dane_lab, certificate):
-    """{protocol: port} of all that can run here; their records are published."""
+def certificate(tmp_path_factory, authority):
+    return Certificate(tmp_path_factory.mktemp("certificate"), "services",
+                       issuer=authority, names=(HOST, ANOTHER, ANCHORED))
+
+
+def make(services, *words):
+    """Those that can run here."""
     made = []
-    for service, name in ((Postfix, "postfix"), (Dovecot, "dovecot")):
+    for service, folder in services:
         try:
-            made.append(service(dane_lab.folder / name))
+            made.append(service(folder, *words))
         except pytest.skip.Exception as skipped:
             print(skipped)
-    found = {}
-    for service in made:
-        found.update(service.ports)
-    dane_lab.start_all([PORT, *found.values()])
-    for service in made:
+    return made
+
+
+def ports(services):
+    return {protocol: port for service in services
+            for protocol, port in service.ports.items()}
+
+
+def more_records(authority, daemons):
+    """Other names of the same services, and who leads to them."""
+    lines = [f"{ANOTHER}. IN A 127.0.0.1", f"*._tcp.{ANOTHER}. IN TLSA 3 1 1 {'0d' * 32}",
+             f"{ANCHORED}. IN A 127.0.0.1",
+             f"*._tcp.{ANCHORED}. IN TLSA 2{authority.tlsa[1:]}"]
+    lines += [f"_{protocol}._tcp IN SRV 0 0 {port} mx1"
+              for protocol, port in ports(daemons).items() if protocol.startswith("xmpp")]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def plain(dane_lab):
+    """What has no TLS."""
+    daemons = make([(one, dane_lab.folder / f"{one.NAME}-plain") for one in DAEMONS], False)
+    dane_lab.spawn_all(daemons)
+    return daemons
+
+
+@pytest.fixture(scope="module")
+def services(dane_lab, authority, certificate, plain):
+    """{protocol: port} of all that can run here; their records are published."""
+    mail = make([(one, dane_lab.folder / one.__name__.lower()) for one in MAIL])
+    daemons = make([(one, dane_lab.folder / one.NAME) for one in DAEMONS], True)
+    for service in (*mail, *daemons):
         certificate.install(service)
+    dane_lab.spawn_all(daemons)
+    found = ports([*mail, *daemons])
+    dane_lab.start_all([PORT, *found.values()], more_records(authority, daemons))
+    for service in mail:
         dane_lab.add(service)
+    for service in (*plain, *daemons):
+        service.wait_ready(service.serves)
     return found
 
 
@@ -68,21 +109,59 @@ def test_publish_waits_for_who_lags(dane_lab, services, certificate):
 def published(dane_lab, services, certificate):
     ports = [f"{port}/tcp" for port in services.values()]
     if not ports:
-        pytest.skip("neither Postfix nor Dovecot runs here")
+        pytest.skip("no service runs here")
     done = run(publish(dane_lab, certificate, "--wait=20", HOST, *ports))
     assert done.returncode == 0, done
 
 
-@pytest.mark.parametrize("protocol", [*Postfix.PROTOCOLS, *Dovecot.PROTOCOLS])
-def test_check(dane_lab, services, published, protocol):
-    if protocol not in services:
+def check(lab, protocol, ports, host=HOST):
+    if protocol not in ports:
         pytest.skip(f"nothing here serves {protocol}")
     words = [] if protocol == "imaps" else ["--starttls", protocol]
-    done = run(dane_lab.tlsa_tool("check", *words, f"{HOST}:{services[protocol]}"))
+    return run(lab.tlsa_tool("check", *words, f"{host}:{ports[protocol]}"))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_check(dane_lab, services, published, protocol):
+    if protocol in services and protocol.startswith("xmpp"):
+        done = run(dane_lab.tlsa_tool("check", "--srv", f"_{protocol}._tcp.{STATIC}"))
+    else:
+        done = check(dane_lab, protocol, services)
     assert done.returncode == 0 and "DANE holds" in done.stdout, done
     assert "the same at all 2 name servers" in done.stdout
     assert "authenticated by the resolver (AD)" in done.stdout
 
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_another_key(dane_lab, services, protocol):
+    done = check(dane_lab, protocol, services, ANOTHER)
+    assert done.returncode == 1 and "DANE fails: no matching DANE TLSA" in done.stdout, done
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_authority(dane_lab, services, protocol):
+    """The chain is presented, too."""
+    done = check(dane_lab, protocol, services, ANCHORED)
+    assert done.returncode == 0 and "DANE holds" in done.stdout, done
+
+
+@pytest.mark.parametrize("protocol, why", [
+    ("xmpp-client", "it answers <stream:error>"),
+    ("xmpp-server", "it does not offer STARTTLS"),
+    ("ftp", "it answers 530 "),
+    ("ldap", "it refuses StartTLS"),
+    ("nntp", "it answers 5"),
+    ("postgres", "it has no TLS: it answers N"),
+    ("irc", "it does not offer STARTTLS")])
+def test_without_tls(dane_lab, services, plain, protocol, why):
+    done = check(dane_lab, protocol, ports(plain), ANOTHER)
+    assert done.returncode == 1 and f"DANE fails: {why}" in done.stdout, done
+
+
+def test_host_is_no_domain(dane_lab, services, published):
+    """XMPP is asked for a domain, which --srv tells."""
+    done = check(dane_lab, "xmpp-client", services)
+    assert done.returncode == 1 and "<host-unknown " in done.stdout, done
 
 
 def test_mx(dane_lab, services):
@@ -103,8 +182,7 @@ def test_posttls_finger(dane_lab, services, published, certificate, tmp_path):
     postfix.reload()
     try:
         until(lambda: "Verified" not in dane_lab.finger(postfix).stdout, 10, "DANE fails")
-        check = dane_lab.tlsa_tool("check", "--starttls", "smtp", f"{HOST}:{postfix.port}")
-        assert run(check).returncode == 1
+        assert check(dane_lab, "smtp", services).returncode == 1
     finally:
         certificate.install(postfix)
         postfix.reload()
