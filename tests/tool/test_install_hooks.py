@@ -58,6 +58,18 @@ def test_foreign(tmp_path, client, kind, uninstall):
 
 
 @BOTH
+def test_a_hook_that_is_not_there(tmp_path, client):
+    """As in the source tree: a link to nothing would be passed over without a word."""
+    alone = tmp_path / "install-hooks"
+    alone.write_bytes((BUILD / "install-hooks").read_bytes())
+    alone.chmod(0o755)
+    done = subprocess.run([alone, "--dir", tmp_path / "etc", client], text=True,
+                          capture_output=True, timeout=20)
+    assert done.returncode == 4 and PLACES[client][1] in done.stderr
+    assert not (tmp_path / "etc").exists()
+
+
+@BOTH
 def test_dry_run(tmp_path, client):
     done = install("--dry-run", "--dir", tmp_path, client)
     assert done.returncode == 0 and "would run: ln -s" in done.stdout
