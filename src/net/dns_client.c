@@ -10,6 +10,7 @@
 
 #include "dns/build.h"
 #include "dns/type.h"
+#include "net/deadline.h"
 
 #define CONNECT_WAIT_MS 2000
 /* F-5: longer than the gateway waits for its primary. */
@@ -17,42 +18,10 @@
 
 /* ---- octets, within a deadline ---- */
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static bool wait_for(int fd, short events, int64_t deadline_ms)
-{
-    for (;;) {
-        int64_t left_ms = deadline_ms - now_ms();
-        struct pollfd ready = {.fd = fd, .events = events};
-        int n = left_ms > 0 ? poll(&ready, 1, (int)left_ms) : 0;
-        if (n >= 0 || errno != EINTR)
-            return n > 0;
-    }
-}
-
-static bool send_all(int fd, const uint8_t *octets, size_t len, int64_t deadline_ms)
+static bool receive_all(int fd, uint8_t *octets, size_t len, struct deadline deadline)
 {
     while (len > 0) {
-        if (!wait_for(fd, POLLOUT, deadline_ms))
-            return false;
-        ssize_t sent = send(fd, octets, len, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR)
-            return false;
-        octets += sent > 0 ? sent : 0;
-        len -= sent > 0 ? (size_t)sent : 0;
-    }
-    return true;
-}
-
-static bool receive_all(int fd, uint8_t *octets, size_t len, int64_t deadline_ms)
-{
-    while (len > 0) {
-        if (!wait_for(fd, POLLIN, deadline_ms))
+        if (!deadline_poll(fd, POLLIN, deadline))
             return false;
         ssize_t got = recv(fd, octets, len, 0);
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
@@ -107,13 +76,13 @@ static const char *judge(struct dns_client *client, const struct wire_msg *msg,
     return wrong;
 }
 
-static const char *receive(struct dns_client *client, int64_t deadline_ms,
+static const char *receive(struct dns_client *client, struct deadline deadline,
                            bool is_first, struct wire_msg *out)
 {
-    if (!receive_all(client->fd, client->octets, 2, deadline_ms))
+    if (!receive_all(client->fd, client->octets, 2, deadline))
         return "no answer";
     size_t len = (size_t)client->octets[0] << 8 | client->octets[1];
-    if (!receive_all(client->fd, client->octets + 2, len, deadline_ms))
+    if (!receive_all(client->fd, client->octets + 2, len, deadline))
         return "half an answer";
     if (wire_walk(client->octets + 2, len, false, out) != RES_OK)
         return "an answer that is not well formed";
@@ -150,7 +119,7 @@ const char *dns_client_open(struct dns_client *client, const struct addr *server
     int error = errno;
     socklen_t error_len = sizeof error;
     if (error == EINPROGRESS) {
-        if (!wait_for(client->fd, POLLOUT, now_ms() + CONNECT_WAIT_MS))
+        if (!deadline_poll(client->fd, POLLOUT, deadline_in(CONNECT_WAIT_MS)))
             error = ETIMEDOUT;
         else
             (void)getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &error_len);
@@ -199,18 +168,18 @@ static const char *sign(struct dns_client *client)
 
 const char *dns_client_exchange(struct dns_client *client, struct wire_msg *out)
 {
-    int64_t deadline_ms = now_ms() + ANSWER_WAIT_MS;
+    struct deadline deadline = deadline_in(ANSWER_WAIT_MS);
     const char *wrong = sign(client);
     if (wrong != NULL)
         return wrong;
-    if (!send_all(client->fd, client->octets, client->request.len + 2, deadline_ms))
+    if (!deadline_send(client->fd, client->octets, client->request.len + 2, deadline))
         return "no answer";
-    return receive(client, deadline_ms, true, out);
+    return receive(client, deadline, true, out);
 }
 
 const char *dns_client_more(struct dns_client *client, struct wire_msg *out)
 {
-    return receive(client, now_ms() + ANSWER_WAIT_MS, false, out);
+    return receive(client, deadline_in(ANSWER_WAIT_MS), false, out);
 }
 
 const char *dns_client_ask(struct dns_client *client, struct name name, uint16_t type,

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/deadline.h"
+
 /* From SIGTERM to SIGKILL. */
 #define GRACE_S 3
 
@@ -51,24 +53,17 @@ static int start(const char *const argv[], const sigset_t *mask, pid_t *out)
     return error;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Whether it has ended within the time; *out_signal: one of the signals came for us. */
 static bool ends_within(pid_t pid, int64_t wait_ms, const sigset_t *signals,
                         int *out_status, int *out_signal)
 {
-    int64_t deadline_ms = now_ms() + wait_ms;
+    const struct deadline deadline = deadline_in(wait_ms);
     *out_signal = 0;
     while (waitpid(pid, out_status, WNOHANG) != pid) {
-        int64_t left_ms = deadline_ms - now_ms();
+        int64_t left_ms = deadline_left_ms(deadline);
         const struct timespec left = {.tv_sec = left_ms / 1000,
                                       .tv_nsec = left_ms % 1000 * 1000000};
-        if (left_ms <= 0)
+        if (left_ms == 0)
             return false;
         int signal = sigtimedwait(signals, NULL, &left);
         if (signal > 0 && signal != SIGCHLD) {

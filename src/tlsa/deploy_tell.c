@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "net/deadline.h"
 #include "tlsa/child.h"
 #include "tlsa/probe.h"
 #include "tlsa/route.h"
@@ -174,19 +175,12 @@ static const char *first_name(X509 *certificate, struct arena *arena)
     return found;
 }
 
-static int64_t now_s(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* What a consumer's probes share. */
 struct watch {
     struct arena *arena;
     X509 *certificate;
     const struct tlsa_records *records;
-    int64_t deadline_s;
+    struct deadline deadline;
     char *why; /* DEPLOY_WHY_OCTETS */
 };
 
@@ -200,7 +194,7 @@ static bool see_address(const struct watch *watch, const struct probe *probe,
         probe_run(probe, watch->arena, &outcome);
         if (outcome.view == PROBE_HOLDS)
             return true;
-        if (now_s() >= watch->deadline_s)
+        if (deadline_left_ms(watch->deadline) == 0)
             break;
         (void)nanosleep(&pause, NULL);
     }
@@ -266,7 +260,7 @@ bool deploy_probe(const struct deployment_consumer *consumer,
         .arena = arena,
         .certificate = material->certificate.certificates[0],
         .records = records != NULL ? records : &none,
-        .deadline_s = now_s() + consumer->probe_s,
+        .deadline = deadline_in((int64_t)consumer->probe_s * 1000),
         .why = why,
     };
     bool is_seen = true;

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "net/deadline.h"
 #include "tlsa/record.h"
 
 /* Mail servers may keep strangers waiting before they greet. */
@@ -22,7 +22,7 @@ struct look {
     struct probe_outcome *out;
     struct arena *arena;
     int fd;
-    int64_t deadline_ms;
+    struct deadline deadline;
     SSL_CTX *context;
     SSL *ssl;
 };
@@ -34,38 +34,11 @@ static bool fail(struct look *look, enum probe_view view, const char *what)
     return false;
 }
 
-/* ---- octets, within a deadline ---- */
+/* ---- in the clear ---- */
 
-static int64_t now_ms(void)
+static bool wait_for(const struct look *look, short events)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static bool wait_for(struct look *look, short events)
-{
-    for (;;) {
-        int64_t left_ms = look->deadline_ms - now_ms();
-        struct pollfd ready = {.fd = look->fd, .events = events};
-        int n = left_ms > 0 ? poll(&ready, 1, (int)left_ms) : 0;
-        if (n >= 0 || errno != EINTR)
-            return n > 0;
-    }
-}
-
-static bool send_all(struct look *look, const uint8_t *octets, size_t len)
-{
-    while (len > 0) {
-        if (!wait_for(look, POLLOUT))
-            return false;
-        ssize_t sent = send(look->fd, octets, len, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR)
-            return false;
-        octets += sent > 0 ? sent : 0;
-        len -= sent > 0 ? (size_t)sent : 0;
-    }
-    return true;
+    return deadline_poll(look->fd, events, look->deadline);
 }
 
 static bool connect_to(struct look *look)
@@ -79,15 +52,13 @@ static bool connect_to(struct look *look)
         return true;
     int error = errno;
     socklen_t error_len = sizeof error;
-    look->deadline_ms = now_ms() + CONNECT_WAIT_MS;
+    look->deadline = deadline_in(CONNECT_WAIT_MS);
     if (error == EINPROGRESS && !wait_for(look, POLLOUT))
         error = ETIMEDOUT;
     else if (error == EINPROGRESS)
         (void)getsockopt(look->fd, SOL_SOCKET, SO_ERROR, &error, &error_len);
     return error == 0 || fail(look, PROBE_AWAY, strerror(error));
 }
-
-/* ---- in the clear ---- */
 
 static bool read_more(struct look *look, struct starttls_talk *talk)
 {
@@ -120,7 +91,7 @@ static bool talk_starttls(struct look *look)
         case STARTTLS_READY:
             return true;
         case STARTTLS_SEND:
-            if (!send_all(look, talk->send, talk->send_len))
+            if (!deadline_send(look->fd, talk->send, talk->send_len, look->deadline))
                 return fail(look, PROBE_AWAY, "it hangs up before TLS");
             break;
         case STARTTLS_MORE:
@@ -282,7 +253,7 @@ void probe_run(const struct probe *probe, struct arena *arena,
     struct look look = {.probe = probe, .out = out, .arena = arena, .fd = -1};
     *out = (struct probe_outcome){.view = PROBE_AWAY};
     bool goes_on = connect_to(&look);
-    look.deadline_ms = now_ms() + TALK_WAIT_MS;
+    look.deadline = deadline_in(TALK_WAIT_MS);
     if (goes_on && probe->starttls != NULL)
         goes_on = talk_starttls(&look);
     if (goes_on && prepare(&look) && shake_hands(&look)) {

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "net/deadline.h"
 #include "tlsa/authority.h"
 #include "tlsa/certfile.h"
 #include "tlsa/publisher.h"
@@ -76,7 +76,8 @@ static void tell_views(const struct authority *authority)
     }
 }
 
-static int wait_for(struct publish *publish, struct name owner, time_t deadline)
+static int wait_for(struct publish *publish, struct name owner,
+                    struct deadline deadline)
 {
     struct authority authority;
     struct tool *tool = publish->tool;
@@ -86,7 +87,7 @@ static int wait_for(struct publish *publish, struct name owner, time_t deadline)
     if (code != TOOL_DONE)
         return code;
     while (!authority_ask(&authority, &publish->records)) {
-        if (time(NULL) >= deadline) {
+        if (deadline_left_ms(deadline) == 0) {
             tell_views(&authority);
             return TOOL_OUTSIDE;
         }
@@ -132,7 +133,7 @@ static int publish_services(struct publish *publish)
     int code = TOOL_DONE;
     for (size_t i = 0; code == TOOL_DONE && i < publish->service_count; i++)
         code = publish_service(publish, &publish->services[i], &owners[i]);
-    time_t deadline = time(NULL) + (time_t)publish->wait_s;
+    const struct deadline deadline = deadline_in((int64_t)publish->wait_s * 1000);
     for (size_t i = 0;
          code == TOOL_DONE && publish->wait_s > 0 && i < publish->service_count; i++)
         code = wait_for(publish, owners[i], deadline);

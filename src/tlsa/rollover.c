@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/timestamp.h"
+#include "net/deadline.h"
 #include "tlsa/host.h"
 #include "tlsa/rollover_left.h"
 #include "tlsa/rollover_pass.h"
@@ -22,7 +23,7 @@
 struct task {
     const struct deployment_certificate *certificate;
     bool waits;
-    int64_t next_s;                   /* of the next pass, if it waits */
+    struct deadline next;             /* of the next pass, if it waits */
     char told[ROLLOVER_WORDS_OCTETS]; /* what it waits for, as printed last */
     const char *said[ROLLOVER_SAID];  /* of all passes; the arena's of the program */
     size_t said_count;
@@ -188,6 +189,15 @@ static void keep_said(struct rollover *rollover, struct task *task,
                          report->said[i] != NULL ? report->said[i] : "out of memory");
 }
 
+/* Seconds until the next pass; what the clock of the wall says may change meanwhile. */
+static int64_t wait_of(const struct rollover_report *report)
+{
+    if (report->until_s == 0)
+        return ASK_INTERVAL_S;
+    int64_t left_s = report->until_s - (int64_t)time(NULL);
+    return left_s < 0 ? 0 : left_s < LOOK_INTERVAL_S ? left_s : LOOK_INTERVAL_S;
+}
+
 /* What a pass takes of memory goes with it: --wait may stay for days. */
 static int pass_over(struct rollover *rollover, struct task *task)
 {
@@ -198,12 +208,9 @@ static int pass_over(struct rollover *rollover, struct task *task)
     int code = rollover->is_status
                    ? rollover_look(&tool, &rollover->site, task->certificate, &report)
                    : rollover_pass(&tool, &rollover->site, task->certificate, &report);
-    int64_t now_s = (int64_t)time(NULL);
     task->waits =
         code == TOOL_DONE && !rollover->is_status && report.waits_for[0] != '\0';
-    task->next_s = now_s + (report.until_s != 0 ? LOOK_INTERVAL_S : ASK_INTERVAL_S);
-    if (report.until_s != 0 && report.until_s < task->next_s)
-        task->next_s = report.until_s;
+    task->next = deadline_in(wait_of(&report) * 1000);
     /* While it stays, somebody may just be writing. */
     if (code == TOOL_DONE && !(task->waits && rollover->stays))
         code = report.source;
@@ -217,17 +224,15 @@ static int pass_over(struct rollover *rollover, struct task *task)
 /* Until one of them has something to do; false: none waits. */
 static bool sleep_until_next(const struct rollover *rollover)
 {
-    int64_t next_s = INT64_MAX;
+    int64_t least_ms = INT64_MAX;
     for (size_t i = 0; i < rollover->count; i++) {
-        if (rollover->tasks[i].waits && rollover->tasks[i].next_s < next_s)
-            next_s = rollover->tasks[i].next_s;
+        int64_t left_ms = deadline_left_ms(rollover->tasks[i].next);
+        if (rollover->tasks[i].waits && left_ms < least_ms)
+            least_ms = left_ms;
     }
-    if (next_s == INT64_MAX)
+    if (least_ms == INT64_MAX)
         return false;
-    int64_t left_s = next_s - (int64_t)time(NULL);
-    if (left_s > LOOK_INTERVAL_S) /* the clock went back */
-        left_s = LOOK_INTERVAL_S;
-    (void)poll(NULL, 0, left_s > 0 ? (int)left_s * 1000 : 0);
+    (void)poll(NULL, 0, (int)least_ms);
     return true;
 }
 
@@ -239,7 +244,7 @@ static int pass_over_all(struct rollover *rollover)
     do {
         for (size_t i = 0; i < rollover->count; i++) {
             struct task *task = &rollover->tasks[i];
-            bool is_due = task->waits && task->next_s <= (int64_t)time(NULL);
+            bool is_due = task->waits && deadline_left_ms(task->next) == 0;
             int one = is_first || is_due ? pass_over(rollover, task) : TOOL_DONE;
             code = one > code ? one : code;
         }
