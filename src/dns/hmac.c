@@ -2,11 +2,11 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 
-#include <openssl/crypto.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 #include "base/arena.h"
 
@@ -15,41 +15,26 @@ struct algorithm {
     const char *wire; /* with the length octet; the root label is the C string's NUL */
     uint8_t wire_len;
     uint8_t len;
-    uint8_t block_len; /* of the digest: RFC 2104's B */
     bool is_weak;
     const char *digest; /* OpenSSL's word */
 };
 
 /* RFC 8945 6. */
 static const struct algorithm algorithms[HMAC_ALGORITHMS] = {
-    [HMAC_SHA256] = {"hmac-sha256", "\013hmac-sha256", 13, 32, 64, false, "SHA256"},
-    [HMAC_SHA384] = {"hmac-sha384", "\013hmac-sha384", 13, 48, 128, false, "SHA384"},
-    [HMAC_SHA512] = {"hmac-sha512", "\013hmac-sha512", 13, 64, 128, false, "SHA512"},
-    [HMAC_SHA224] = {"hmac-sha224", "\013hmac-sha224", 13, 28, 64, true, "SHA224"},
-    [HMAC_SHA1] = {"hmac-sha1", "\011hmac-sha1", 11, 20, 64, true, "SHA1"},
+    [HMAC_SHA256] = {"hmac-sha256", "\013hmac-sha256", 13, 32, false, "SHA256"},
+    [HMAC_SHA384] = {"hmac-sha384", "\013hmac-sha384", 13, 48, false, "SHA384"},
+    [HMAC_SHA512] = {"hmac-sha512", "\013hmac-sha512", 13, 64, false, "SHA512"},
+    [HMAC_SHA224] = {"hmac-sha224", "\013hmac-sha224", 13, 28, true, "SHA224"},
+    [HMAC_SHA1] = {"hmac-sha1", "\011hmac-sha1", 11, 20, true, "SHA1"},
 };
 
-#define BLOCK_OCTETS_MAX 128
-#define INNER_PAD        0x36
-#define OUTER_PAD        0x5c
-
-/*
- * RFC 2104: the digest over the key in its outer pad and over the digest of the key in
- * its inner one and the message. What a padded key makes of a digest is the same for
- * all messages, so it is kept; EVP_MAC, which does that too, takes a fifth more.
- */
-struct states {
-    EVP_MD_CTX *inner, *outer; /* NULL: nobody has wanted them yet */
-    EVP_MD_CTX *running;       /* of the MAC under way */
-};
-
-/* For each algorithm: with so many keys each still has states of its own, half a
- * megabyte in all. */
+/* For each algorithm: with so many keys each still has a context of its own, a megabyte
+ * in all. */
 #define PLACES 1024
 
 struct place {
-    struct states states;
-    const struct hmac *holder; /* whose key is in them; NULL: nobody's that counts */
+    EVP_MAC_CTX *keyed;        /* NULL: nobody has wanted it yet */
+    const struct hmac *holder; /* whose key is in it; NULL: nobody's that counts */
 };
 
 struct hmac_contexts {
@@ -61,14 +46,10 @@ struct hmac_contexts {
 
 struct hmac {
     enum hmac_algorithm algorithm;
-    struct place *place; /* one for good, with some others; NULL: it does not share */
-    union {
-        struct states states; /* its own */
-        struct {
-            struct secret secret;
-            struct hmac *older;
-        } sharing;
-    };
+    EVP_MAC_CTX *keyed;  /* its own; NULL: it shares, and has all below */
+    struct place *place; /* one for good, with some others */
+    struct secret secret;
+    struct hmac *older; /* of the same contexts */
 };
 
 const char *hmac_algorithm_text(enum hmac_algorithm algorithm)
@@ -103,71 +84,25 @@ enum result hmac_algorithm_from_text(const char *text, enum hmac_algorithm *out)
     return RES_ENOTFOUND;
 }
 
-/* ---- states ---- */
-
-static void free_states(struct states *states)
+static EVP_MAC_CTX *new_keyed(const char *digest, const struct secret *secret)
 {
-    EVP_MD_CTX_free(states->inner);
-    EVP_MD_CTX_free(states->outer);
-    EVP_MD_CTX_free(states->running);
-    *states = (struct states){0};
+    /* OSSL_PARAM wants a char *, and only reads it. */
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    if (mac == NULL)
+        return NULL;
+    EVP_MAC_CTX *keyed = EVP_MAC_CTX_new(mac);
+    EVP_MAC_free(mac); /* the context holds a reference */
+    if (keyed != NULL &&
+        EVP_MAC_init(keyed, secret->octets, secret->len, params) != 1) {
+        EVP_MAC_CTX_free(keyed);
+        return NULL;
+    }
+    return keyed;
 }
-
-static bool new_states(enum hmac_algorithm algorithm, struct states *out)
-{
-    EVP_MD *digest = EVP_MD_fetch(NULL, algorithms[algorithm].digest, NULL);
-
-    *out = (struct states){EVP_MD_CTX_new(), EVP_MD_CTX_new(), EVP_MD_CTX_new()};
-    bool is_good = digest != NULL && out->running != NULL && out->inner != NULL &&
-                   EVP_DigestInit_ex2(out->inner, digest, NULL) == 1 &&
-                   out->outer != NULL &&
-                   EVP_DigestInit_ex2(out->outer, digest, NULL) == 1;
-    EVP_MD_free(digest); /* the states hold references */
-    if (!is_good)
-        free_states(out);
-    return is_good;
-}
-
-static bool pad(EVP_MD_CTX *state, uint8_t block[BLOCK_OCTETS_MAX], size_t len,
-                uint8_t octet)
-{
-    for (size_t i = 0; i < len; i++)
-        block[i] ^= octet;
-    return EVP_DigestInit_ex2(state, NULL, NULL) == 1 &&
-           EVP_DigestUpdate(state, block, len) == 1;
-}
-
-/* Puts a key in. */
-static enum result key_states(struct states *states, enum hmac_algorithm algorithm,
-                              const struct secret *secret)
-{
-    uint8_t block[BLOCK_OCTETS_MAX] = {0};
-    size_t len = algorithms[algorithm].block_len;
-    bool is_good = true;
-
-    if (secret->len <= len)
-        memcpy(block, secret->octets, secret->len);
-    else
-        is_good = EVP_Digest(secret->octets, secret->len, block, NULL,
-                             EVP_MD_CTX_get0_md(states->inner), NULL) == 1;
-    is_good = is_good && pad(states->inner, block, len, INNER_PAD) &&
-              pad(states->outer, block, len, INNER_PAD ^ OUTER_PAD);
-    OPENSSL_cleanse(block, sizeof(block));
-    return is_good ? RES_OK : RES_ECRYPTO;
-}
-
-static enum result new_keyed(enum hmac_algorithm algorithm, const struct secret *secret,
-                             struct states *out)
-{
-    if (!new_states(algorithm, out))
-        return RES_ECRYPTO;
-    enum result res = key_states(out, algorithm, secret);
-    if (res != RES_OK)
-        free_states(out);
-    return res;
-}
-
-/* ---- one key's own ---- */
 
 enum result hmac_new(enum hmac_algorithm algorithm, const struct secret *secret,
                      struct hmac **out)
@@ -178,19 +113,23 @@ enum result hmac_new(enum hmac_algorithm algorithm, const struct secret *secret,
     if (hmac == NULL)
         return RES_EMEM;
     hmac->algorithm = algorithm;
-    enum result res = new_keyed(algorithm, secret, &hmac->states);
-    if (res == RES_OK)
-        *out = hmac;
-    else
+    hmac->keyed = new_keyed(algorithms[algorithm].digest, secret);
+    if (hmac->keyed == NULL) {
         free(hmac);
-    return res;
+        return RES_ECRYPTO;
+    }
+    *out = hmac;
+    return RES_OK;
 }
 
 enum result hmac_set_secret(struct hmac *hmac, const struct secret *secret)
 {
-    assert(hmac->place == NULL);
-    return secret->len == 0 ? RES_ERANGE
-                            : key_states(&hmac->states, hmac->algorithm, secret);
+    assert(hmac->keyed != NULL);
+    if (secret->len == 0)
+        return RES_ERANGE;
+    return EVP_MAC_init(hmac->keyed, secret->octets, secret->len, NULL) == 1
+               ? RES_OK
+               : RES_ECRYPTO;
 }
 
 void hmac_free(struct hmac **hmac)
@@ -201,7 +140,7 @@ void hmac_free(struct hmac **hmac)
     if (old == NULL)
         return;
     assert(old->place == NULL);
-    free_states(&old->states);
+    EVP_MAC_CTX_free(old->keyed);
     free(old);
 }
 
@@ -225,10 +164,10 @@ void hmac_contexts_free(struct hmac_contexts **contexts)
     *contexts = NULL;
     if (old == NULL)
         return;
-    for (struct hmac *hmac = old->newest; hmac != NULL; hmac = hmac->sharing.older)
-        secret_free(&hmac->sharing.secret);
+    for (struct hmac *hmac = old->newest; hmac != NULL; hmac = hmac->older)
+        secret_free(&hmac->secret);
     for (size_t i = 0; i < HMAC_ALGORITHMS * PLACES; i++)
-        free_states(&old->places[i / PLACES][i % PLACES].states);
+        EVP_MAC_CTX_free(old->places[i / PLACES][i % PLACES].keyed);
     arena_fini(&old->arena);
     free(old);
 }
@@ -245,41 +184,41 @@ enum result hmac_new_sharing(struct hmac_contexts *contexts,
     struct hmac *hmac = arena_alloc(&contexts->arena, sizeof(*hmac));
     if (hmac == NULL)
         return RES_EMEM;
-    enum result res =
-        secret_from_octets(secret->octets, secret->len, &hmac->sharing.secret);
+    enum result res = secret_from_octets(secret->octets, secret->len, &hmac->secret);
     if (res != RES_OK)
         return res;
     hmac->algorithm = algorithm;
     hmac->place = &contexts->places[algorithm][contexts->next++ % PLACES];
-    hmac->sharing.older = contexts->newest;
+    hmac->older = contexts->newest;
     contexts->newest = hmac;
     *out = hmac;
     return RES_OK;
 }
 
-/* Puts the key into the shared states. */
+/* Puts the key into the shared context. A context starts with it. */
 static enum result take_place(const struct hmac *hmac)
 {
     struct place *place = hmac->place;
-    enum result res;
 
     place->holder = NULL;
-    if (place->states.inner == NULL)
-        res = new_keyed(hmac->algorithm, &hmac->sharing.secret, &place->states);
-    else
-        res = key_states(&place->states, hmac->algorithm, &hmac->sharing.secret);
-    if (res == RES_OK)
-        place->holder = hmac;
-    return res;
+    if (place->keyed == NULL)
+        place->keyed = new_keyed(algorithms[hmac->algorithm].digest, &hmac->secret);
+    else if (EVP_MAC_init(place->keyed, hmac->secret.octets, hmac->secret.len, NULL) !=
+             1)
+        return RES_ECRYPTO;
+    if (place->keyed == NULL)
+        return RES_ECRYPTO;
+    place->holder = hmac;
+    return RES_OK;
 }
 
-/* Those that hmac_start has got ready. */
-static const struct states *started(const struct hmac *hmac)
+/* The context that hmac_start has got ready. */
+static EVP_MAC_CTX *started(const struct hmac *hmac)
 {
     if (hmac->place == NULL)
-        return &hmac->states;
+        return hmac->keyed;
     assert(hmac->place->holder == hmac);
-    return &hmac->place->states;
+    return hmac->place->keyed;
 }
 
 /* ---- one MAC ---- */
@@ -291,31 +230,24 @@ enum hmac_algorithm hmac_algorithm_of(const struct hmac *hmac)
 
 enum result hmac_start(struct hmac *hmac)
 {
-    if (hmac->place != NULL && hmac->place->holder != hmac) {
-        enum result res = take_place(hmac);
-        if (res != RES_OK)
-            return res;
-    }
-    const struct states *states = started(hmac);
-    return EVP_MD_CTX_copy_ex(states->running, states->inner) == 1 ? RES_OK
-                                                                   : RES_ECRYPTO;
+    if (hmac->place != NULL && hmac->place->holder != hmac)
+        return take_place(hmac);
+    return EVP_MAC_init(started(hmac), NULL, 0, NULL) == 1 ? RES_OK : RES_ECRYPTO;
 }
 
 enum result hmac_add(struct hmac *hmac, const uint8_t *octets, size_t len)
 {
-    return EVP_DigestUpdate(started(hmac)->running, octets, len) == 1 ? RES_OK
-                                                                      : RES_ECRYPTO;
+    if (len == 0)
+        return RES_OK;
+    return EVP_MAC_update(started(hmac), octets, len) == 1 ? RES_OK : RES_ECRYPTO;
 }
 
 enum result hmac_finish(struct hmac *hmac, uint8_t mac[LIMIT_MAC_OCTETS])
 {
-    const struct states *states = started(hmac);
-    size_t len = algorithms[hmac->algorithm].len;
+    size_t len = 0;
 
-    if (EVP_DigestFinal_ex(states->running, mac, NULL) != 1 ||
-        EVP_MD_CTX_copy_ex(states->running, states->outer) != 1 ||
-        EVP_DigestUpdate(states->running, mac, len) != 1 ||
-        EVP_DigestFinal_ex(states->running, mac, NULL) != 1)
+    if (EVP_MAC_final(started(hmac), mac, &len, LIMIT_MAC_OCTETS) != 1 ||
+        len != algorithms[hmac->algorithm].len)
         return RES_ECRYPTO;
     return RES_OK;
 }

@@ -1,9 +1,9 @@
 /*
- * The MACs of RFC 8945 6 over OpenSSL's digests. Floor 1b.
- * What a digest has made of a padded key (RFC 2104) is kept, since it is half of what a
- * short MAC takes; but with what is around it, it takes half a kilobyte, and a million
- * keys cannot have one each. The keys of a ring share a bounded number of such states;
- * one that finds another's key in its own puts in its own, which takes twice as long.
+ * The MACs of RFC 8945 6 over OpenSSL's EVP_MAC. Floor 1b.
+ * A keyed context that is re-initialised without its key is the cheapest that OpenSSL
+ * has, but takes a kilobyte: a million keys cannot have one each. The keys of a ring
+ * share a bounded number of contexts; one that finds another's key in its context puts
+ * in its own, which takes twice as long.
  */
 #ifndef TSIGATE_DNS_HMAC_H
 #define TSIGATE_DNS_HMAC_H

@@ -1,6 +1,5 @@
 #include "dns/hmac.h"
 
-#include <openssl/evp.h>
 #include <strings.h>
 
 #include "message.h"
@@ -48,39 +47,6 @@ static void the_rfcs_vectors(void **state)
         hmac_free(&hmac);
     }
     secret_free(&secret);
-}
-
-/* As OpenSSL's own HMAC: keys shorter than the digest's block, as long, and longer,
- * which are digested first (RFC 2104 2). */
-static void keys_of_all_lengths(void **state)
-{
-    static const char *const digests[HMAC_ALGORITHMS] = {"SHA256", "SHA384", "SHA512",
-                                                         "SHA224", "SHA1"};
-    static const size_t lens[] = {1, 63, 64, 65, 127, 128, 129, 200};
-    static const uint8_t text[300] = "a message";
-    uint8_t octets[200], expected[LIMIT_MAC_OCTETS], mac[LIMIT_MAC_OCTETS];
-    struct secret secret = {0};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(octets); i++)
-        octets[i] = (uint8_t)(7 * i + 1);
-    for (size_t i = 0; i < HMAC_ALGORITHMS * COUNT_OF(lens); i++) {
-        enum hmac_algorithm algorithm = (enum hmac_algorithm)(i % HMAC_ALGORITHMS);
-        size_t key_len = lens[i / HMAC_ALGORITHMS], len = 0;
-        struct hmac *hmac = NULL;
-        assert_non_null(EVP_Q_mac(NULL, "HMAC", NULL, digests[algorithm], NULL, octets,
-                                  key_len, text, sizeof(text), expected,
-                                  sizeof(expected), &len));
-        assert_int_equal(secret_from_octets(octets, key_len, &secret), RES_OK);
-        assert_int_equal(hmac_new(algorithm, &secret, &hmac), RES_OK);
-        assert_int_equal(hmac_start(hmac), RES_OK);
-        assert_int_equal(hmac_add(hmac, text, sizeof(text)), RES_OK);
-        assert_int_equal(hmac_finish(hmac, mac), RES_OK);
-        assert_int_equal(hmac_algorithm_len(algorithm), len);
-        assert_memory_equal(mac, expected, len);
-        hmac_free(&hmac);
-        secret_free(&secret);
-    }
 }
 
 static void mac_of(struct hmac *hmac, uint8_t mac[LIMIT_MAC_OCTETS])
@@ -227,7 +193,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rfcs_vectors),
-        cmocka_unit_test(keys_of_all_lengths),
         cmocka_unit_test(keys_share_contexts),
         cmocka_unit_test(a_secret_takes_anothers_place),
         cmocka_unit_test(an_empty_secret_is_refused),
