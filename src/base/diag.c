@@ -63,15 +63,22 @@ static void add(struct diags *diags, const struct diag *values, const char *form
     diags->last = diag;
 }
 
+void diags_verror(struct diags *diags, struct place place, const char *id,
+                  const char *format, va_list args)
+{
+    const struct diag values = {.severity = SEVERITY_ERROR, .id = id, .place = place};
+
+    diags->errors++;
+    add(diags, &values, format, args);
+}
+
 void diags_error(struct diags *diags, struct place place, const char *id,
                  const char *format, ...)
 {
-    const struct diag values = {.severity = SEVERITY_ERROR, .id = id, .place = place};
     va_list args;
 
-    diags->errors++;
     va_start(args, format);
-    add(diags, &values, format, args);
+    diags_verror(diags, place, id, format, args);
     va_end(args);
 }
 

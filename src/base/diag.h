@@ -46,6 +46,8 @@ void diags_fini(struct diags *diags) NONNULL;
 /* Without memory the message is lost, but the count is right: the load still fails. */
 void diags_error(struct diags *diags, struct place place, const char *id,
                  const char *format, ...) PRINTF(4, 5) NONNULL_AT(1, 3, 4);
+void diags_verror(struct diags *diags, struct place place, const char *id,
+                  const char *format, va_list args) PRINTF(4, 0) NONNULL_AT(1, 3, 4);
 void diags_warn(struct diags *diags, struct place place, const char *id,
                 const char *format, ...) PRINTF(4, 5) NONNULL_AT(1, 3, 4);
 /* Sorts by file, line, column; equal places keep their order. */

@@ -6,22 +6,19 @@
 #include <openssl/x509v3.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "conf/file.h"
 
 #define EXPECTED "expected a certificate, a key or a request in PEM or DER"
 
-static enum result PRINTF(3, 4)
-    complain(struct certfile *file, struct diags *diags, const char *format, ...)
+enum result certfile_refuse(struct diags *diags, const char *path, const char *format,
+                            ...)
 {
-    char text[256];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    diags_verror(diags, (struct place){.file = path}, "", format, args);
     va_end(args);
-    diags_error(diags, (struct place){.file = file->path}, "", "%s", text);
     return RES_EFORMAT;
 }
 
@@ -35,13 +32,14 @@ static enum result take_certificate(struct certfile *file, const uint8_t *octets
 {
     const uint8_t *at = octets;
     if (file->count == CERTFILE_CERTIFICATES)
-        return complain(file, diags, "more than %d certificates",
-                        CERTFILE_CERTIFICATES);
+        return certfile_refuse(diags, file->path, "more than %d certificates",
+                               CERTFILE_CERTIFICATES);
     X509 *certificate = d2i_X509(NULL, &at, len);
     if (certificate == NULL || at != octets + len ||
         X509_get0_pubkey(certificate) == NULL) {
         X509_free(certificate);
-        return complain(file, diags, "certificate %zu is damaged", file->count + 1);
+        return certfile_refuse(diags, file->path, "certificate %zu is damaged",
+                               file->count + 1);
     }
     file->certificates[file->count++] = certificate;
     return RES_OK;
@@ -52,11 +50,11 @@ static enum result take_request(struct certfile *file, const uint8_t *octets, lo
 {
     const uint8_t *at = octets;
     if (file->request != NULL)
-        return complain(file, diags, "a second request: expected one");
+        return certfile_refuse(diags, file->path, "a second request: expected one");
     file->request = d2i_X509_REQ(NULL, &at, len);
     if (file->request == NULL || at != octets + len ||
         X509_REQ_get0_pubkey(file->request) == NULL)
-        return complain(file, diags, "the request is damaged");
+        return certfile_refuse(diags, file->path, "the request is damaged");
     return RES_OK;
 }
 
@@ -65,19 +63,21 @@ static enum result take_key(struct certfile *file, const uint8_t *octets, long l
 {
     const uint8_t *at = octets;
     if (file->key != NULL)
-        return complain(file, diags, "a second key: expected one");
+        return certfile_refuse(diags, file->path, "a second key: expected one");
     file->key =
         is_private ? d2i_AutoPrivateKey(NULL, &at, len) : d2i_PUBKEY(NULL, &at, len);
     if (file->key == NULL || at != octets + len)
-        return complain(file, diags, "the key is damaged, or of an unknown kind");
+        return certfile_refuse(diags, file->path,
+                               "the key is damaged, or of an unknown kind");
     return RES_OK;
 }
 
 static enum result refuse_encrypted(struct certfile *file, struct diags *diags)
 {
-    return complain(file, diags,
-                    "the key is encrypted: expected one without a passphrase, or its "
-                    "certificate or public key");
+    return certfile_refuse(
+        diags, file->path,
+        "the key is encrypted: expected one without a passphrase, or its "
+        "certificate or public key");
 }
 
 /* ---- PEM ---- */
@@ -113,7 +113,8 @@ static enum result take_block(struct certfile *file, const struct pem_block *blo
         return take_key(file, block->octets, block->len, true, diags);
     if (ends_in(block->name, " PARAMETERS"))
         return RES_OK; /* of a key or of TLS; says nothing about either */
-    return complain(file, diags, "it has a block \"%.64s\": " EXPECTED, block->name);
+    return certfile_refuse(diags, file->path, "it has a block \"%.64s\": " EXPECTED,
+                           block->name);
 }
 
 static enum result take_blocks(struct certfile *file, BIO *bio, struct diags *diags)
@@ -134,7 +135,8 @@ static enum result take_blocks(struct certfile *file, BIO *bio, struct diags *di
     }
     if (result == RES_OK &&
         ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-        return complain(file, diags, "PEM block %zu is damaged", blocks + 1);
+        return certfile_refuse(diags, file->path, "PEM block %zu is damaged",
+                               blocks + 1);
     return result;
 }
 
@@ -189,13 +191,13 @@ static enum result parse_der(struct certfile *file, const uint8_t *octets, long 
     EVP_PKEY_free(file->key);
     file->key = NULL;
     if (is_pkcs12(octets, len))
-        return complain(file, diags, "it is PKCS#12: " EXPECTED);
+        return certfile_refuse(diags, file->path, "it is PKCS#12: " EXPECTED);
     if (is_encrypted_key(octets, len))
         return refuse_encrypted(file, diags);
     at = octets;
     file->key = d2i_AutoPrivateKey(NULL, &at, len);
     if (file->key == NULL || at != end)
-        return complain(file, diags, "it is neither: " EXPECTED);
+        return certfile_refuse(diags, file->path, "it is neither: " EXPECTED);
     return RES_OK;
 }
 
@@ -211,10 +213,11 @@ static enum result check_chain(struct certfile *file, struct diags *diags)
 {
     for (size_t i = 1; i < file->count; i++) {
         if (!is_issued_by(file->certificates[i - 1], file->certificates[i]))
-            return complain(file, diags,
-                            "certificate %zu did not issue certificate %zu: expected "
-                            "the service's own first, then its issuers in order",
-                            i + 1, i);
+            return certfile_refuse(
+                diags, file->path,
+                "certificate %zu did not issue certificate %zu: expected "
+                "the service's own first, then its issuers in order",
+                i + 1, i);
     }
     return RES_OK;
 }
@@ -223,7 +226,8 @@ static enum result check_whole(struct certfile *file, struct diags *diags)
 {
     const EVP_PKEY *certified = NULL;
     if (file->count > 0 && file->request != NULL)
-        return complain(file, diags, "a request beside a certificate: expected either");
+        return certfile_refuse(diags, file->path,
+                               "a request beside a certificate: expected either");
     if (file->count > 0) {
         file->kind = CERTFILE_CERTIFICATE;
         certified = X509_get0_pubkey(file->certificates[0]);
@@ -233,12 +237,12 @@ static enum result check_whole(struct certfile *file, struct diags *diags)
     } else if (file->key != NULL) {
         file->kind = CERTFILE_KEY;
     } else {
-        return complain(file, diags, "there is none in it: " EXPECTED);
+        return certfile_refuse(diags, file->path, "there is none in it: " EXPECTED);
     }
     if (certified != NULL && file->key != NULL &&
         EVP_PKEY_eq(certified, file->key) != 1)
-        return complain(file, diags, "its key is not that of its %s",
-                        certfile_kind_name(file->kind));
+        return certfile_refuse(diags, file->path, "its key is not that of its %s",
+                               certfile_kind_name(file->kind));
     return check_chain(file, diags);
 }
 
@@ -247,7 +251,7 @@ enum result certfile_parse(struct certfile *file, const char *path, const char *
 {
     *file = (struct certfile){.path = path};
     if (len == 0)
-        return complain(file, diags, "it is empty: " EXPECTED);
+        return certfile_refuse(diags, file->path, "it is empty: " EXPECTED);
     enum result result = RES_OK;
     if (memmem(chars, len, "-----BEGIN ", 11) != NULL)
         result = parse_pem(file, chars, len, diags);

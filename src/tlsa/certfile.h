@@ -45,6 +45,9 @@ enum result certfile_open(struct certfile *file, const char *path,
 /* The same for octets in hand. */
 enum result certfile_parse(struct certfile *file, const char *path, const char *chars,
                            size_t len, struct diags *diags) MUST_CHECK NONNULL;
+/* An error about the file at path. RES_EFORMAT. */
+enum result certfile_refuse(struct diags *diags, const char *path, const char *format,
+                            ...) PRINTF(3, 4) NONNULL;
 void certfile_close(struct certfile *file) NONNULL;
 /* "certificate", "key", "request". */
 const char *certfile_kind_name(enum certfile_kind kind);

@@ -1,21 +1,7 @@
 #include "tlsa/material.h"
 
 #include <openssl/err.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
-
-static enum result PRINTF(3, 4)
-    refuse(struct diags *diags, const char *path, const char *format, ...)
-{
-    char text[256];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    diags_error(diags, (struct place){.file = path}, "", "%s", text);
-    return RES_EFORMAT;
-}
 
 static enum result read_both(struct material *material, const char *certificate,
                              const char *key, struct diags *diags)
@@ -47,9 +33,9 @@ static bool is_private(EVP_PKEY *key)
 static enum result check_time(X509 *certificate, const char *path, struct diags *diags)
 {
     if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0)
-        return refuse(diags, path, "the certificate is not valid yet");
+        return certfile_refuse(diags, path, "the certificate is not valid yet");
     if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
-        return refuse(diags, path, "the certificate has expired");
+        return certfile_refuse(diags, path, "the certificate has expired");
     return RES_OK;
 }
 
@@ -58,13 +44,15 @@ static enum result check_both(const struct material *material, struct diags *dia
     const struct certfile *certificate = &material->certificate;
     const struct certfile *key = &material->key;
     if (certificate->kind != CERTFILE_CERTIFICATE)
-        return refuse(diags, certificate->path, "it holds a %s: expected a certificate",
-                      certfile_kind_name(certificate->kind));
+        return certfile_refuse(diags, certificate->path,
+                               "it holds a %s: expected a certificate",
+                               certfile_kind_name(certificate->kind));
     if (key->key == NULL || !is_private(key->key))
-        return refuse(diags, key->path, "it holds no private key");
+        return certfile_refuse(diags, key->path, "it holds no private key");
     if (EVP_PKEY_eq(X509_get0_pubkey(certificate->certificates[0]), key->key) != 1)
-        return refuse(diags, key->path, "it is not the key of the certificate in %s",
-                      certificate->path);
+        return certfile_refuse(diags, key->path,
+                               "it is not the key of the certificate in %s",
+                               certificate->path);
     return check_time(certificate->certificates[0], certificate->path, diags);
 }
 
