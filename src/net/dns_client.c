@@ -15,6 +15,7 @@
 #define CONNECT_WAIT_MS 2000
 /* F-5: longer than the gateway waits for its primary. */
 #define ANSWER_WAIT_MS 10000
+#define EDNS_OCTETS    1232
 
 /* ---- octets, within a deadline ---- */
 
@@ -182,13 +183,24 @@ const char *dns_client_more(struct dns_client *client, struct wire_msg *out)
     return receive(client, deadline_in(ANSWER_WAIT_MS), false, out);
 }
 
-const char *dns_client_ask(struct dns_client *client, struct name name, uint16_t type,
-                           uint16_t flags, struct wire_msg *out)
+static const char *ask(struct dns_client *client, struct name name, uint16_t type,
+                       uint16_t flags, bool has_opt, struct wire_msg *out)
 {
     struct writer *w = dns_client_begin(client, flags);
     build_question(w, name, type, CLASS_IN);
+    if (has_opt)
+        build_opt(w, EDNS_OCTETS, RCODE_NOERROR, -1, NULL);
     const char *wrong = dns_client_exchange(client, out);
     if (wrong == NULL && !is_question(out, name, type))
         return "an answer to another question";
     return wrong;
+}
+
+/* RFC 6891 7: an old server calls OPT a format error. */
+const char *dns_client_ask(struct dns_client *client, struct name name, uint16_t type,
+                           uint16_t flags, struct wire_msg *out)
+{
+    const char *wrong = ask(client, name, type, flags, true, out);
+    bool is_old = wrong == NULL && out->header.rcode == RCODE_FORMERR && !out->has_opt;
+    return is_old ? ask(client, name, type, flags, false, out) : wrong;
 }

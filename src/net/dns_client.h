@@ -45,7 +45,7 @@ const char *dns_client_exchange(struct dns_client *client,
 /* The next message of an answer that has several (RFC 5936 2.2): each is signed. */
 const char *dns_client_more(struct dns_client *client,
                             struct wire_msg *out) MUST_CHECK NONNULL;
-/* begin and exchange for one question. */
+/* begin and exchange for one question, with OPT, so that a refusal explains itself. */
 const char *dns_client_ask(struct dns_client *client, struct name name, uint16_t type,
                            uint16_t flags, struct wire_msg *out) MUST_CHECK NONNULL;
 

@@ -393,6 +393,17 @@ static void judge_certificate(struct judging *judging, size_t index)
         judge_consumer(judging, certificate, i);
 }
 
+/* It would exchange what the ACME client keeps, and be new to itself for ever. */
+static void judge_source(struct judging *judging, const char *path)
+{
+    struct deployment_file *file =
+        path != NULL ? map_get(&judging->paths, path, strlen(path)) : NULL;
+    if (file != NULL)
+        diags_error(judging->diags, file->place, "",
+                    "%s is where a certificate comes from: the services read copies",
+                    path);
+}
+
 /* ---- public ---- */
 
 enum result deployment_read(const char *path, struct arena *arena, struct diags *diags,
@@ -415,6 +426,10 @@ enum result deployment_read(const char *path, struct arena *arena, struct diags 
     map_init(&judging.paths);
     for (size_t i = 0; i < out->certificate_count; i++)
         judge_certificate(&judging, i);
+    for (size_t i = 0; i < out->certificate_count; i++) {
+        judge_source(&judging, out->certificates[i].certificate);
+        judge_source(&judging, out->certificates[i].key);
+    }
     map_fini(&judging.paths);
     if (judging.out_of_memory)
         return RES_EMEM;

@@ -70,6 +70,8 @@ static const struct deployment_case cases[] = {
     {"a key for the group", "\"640\"", "\"440\"", NULL},
     {"a path twice", "tls/cert.pem", "j.p12", "14: by line 9"},
     {"a path twice, spelled otherwise", "tls/cert.pem", ".//j.p12", "14: by line 9"},
+    {"a path that it comes from", "tls/cert.pem", "live/fullchain.pem", "9: comes from"},
+    {"a path that the key comes from", "tls/key.pem", "/k/privkey.pem", "10: comes from"},
     {"a folder", "tls/cert.pem", "tls/", "9: no file's path"},
     {"the folder above", "tls/cert.pem", "tls/..", "9: no file's path"},
     {"a path of two lines", "tls/cert.pem", "tls\\ncert.pem", "9: control"},
