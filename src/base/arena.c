@@ -13,7 +13,7 @@ struct arena_chunk {
     max_align_t octets[];
 };
 
-#define GROWTH_SHARE  8 /* a large step is that part of what is there */
+#define GROWTH_SHARE  32 /* a large step is that part of what is there */
 #define SMALLEST_STEP (256 * 1024)
 #define LARGEST_STEP  (16 * 1024 * 1024)
 #define ALIGNMENT     _Alignof(max_align_t)

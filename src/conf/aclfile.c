@@ -17,6 +17,45 @@ static enum result line_error(struct acl_parser *parser, const struct acl_word *
     return RES_EFORMAT;
 }
 
+/* ---- places ---- */
+
+static const struct acl_file *file_at(const struct acl_source *source, size_t index)
+{
+    return rows_at(&source->files, index);
+}
+
+/* The line of a place in the file in hand. */
+uint32_t acl_file_line(const struct acl_source *source, struct place place)
+{
+    return file_at(source, source->files.count - 1)->first_line + place.line;
+}
+
+struct place acl_source_place(const struct acl_source *source, uint32_t line,
+                              uint16_t column)
+{
+    size_t low = 0;
+    /* The last file that begins before the line. */
+    for (size_t high = source->files.count; high - low > 1;) {
+        size_t middle = low + (high - low) / 2;
+        if (file_at(source, middle)->first_line < line)
+            low = middle;
+        else
+            high = middle;
+    }
+    const struct acl_file *file = file_at(source, low);
+    return (struct place){file->name, line - file->first_line, column};
+}
+
+static enum result add_file(struct acl_source *source, const char *name, size_t len)
+{
+    struct acl_file *file = rows_add(&source->files);
+    if (file == NULL || len >= UINT32_MAX - source->line_count)
+        return RES_EMEM; /* lines are counted by 32 bits */
+    file->name = name;
+    file->first_line = source->line_count;
+    return RES_OK;
+}
+
 /* ---- hosts ---- */
 
 static uint32_t hash_name(struct name name)
@@ -53,9 +92,10 @@ static enum result add_host(struct acl_source *source, struct name name,
     if (host == NULL)
         return RES_EMEM;
     host->name = (struct name){octets, name.len};
-    host->place = place;
-    host->index = (uint32_t)source->hosts.count - 1;
-    row_index_add(&source->host_by_name, hash_name(name), host->index);
+    host->line = acl_file_line(source, place);
+    host->column = (uint16_t)place.column;
+    row_index_add(&source->host_by_name, hash_name(name),
+                  (uint32_t)source->hosts.count - 1);
     *out = host;
     return RES_OK;
 }
@@ -468,6 +508,7 @@ void acl_source_init(struct acl_source *source)
     arena_init(&source->arena, SOURCE_CHUNK_OCTETS, 0);
     arena_init(&source->lines, SOURCE_CHUNK_OCTETS, 0);
     rows_init(&source->hosts, sizeof(struct acl_host), &source->arena);
+    rows_init(&source->files, sizeof(struct acl_file), &source->arena);
     map_init(&source->profile_by_name);
 }
 
@@ -479,6 +520,13 @@ void acl_source_fini(struct acl_source *source)
     arena_fini(&source->lines);
     arena_fini(&source->arena);
     *source = (struct acl_source){0};
+}
+
+void acl_source_drop_grants(struct acl_source *source)
+{
+    arena_fini(&source->lines);
+    source->grants = source->last_grant = NULL;
+    source->grant_count = 0;
 }
 
 /* What a line that is left out may have said: nothing is told for want of it. */
@@ -527,6 +575,8 @@ enum result aclfile_parse(struct acl_source *source, const char *file, const cha
         .diags = diags,
         .is_stock = is_stock,
     };
+    if (add_file(source, file, len) != RES_OK)
+        return RES_EMEM;
     arena_init(&parser.scratch, SCRATCH_CHUNK_OCTETS, 0);
     struct acl_lexer lexer = {
         .file = file,
@@ -536,6 +586,7 @@ enum result aclfile_parse(struct acl_source *source, const char *file, const cha
         .diags = diags,
     };
     enum result result = parse_lines(&parser, &lexer);
+    source->line_count += lexer.line;
     arena_fini(&parser.scratch);
     return result;
 }

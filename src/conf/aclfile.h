@@ -162,12 +162,16 @@ struct acl_host_lines {
     struct acl_from_line *from, **from_end; /* none: from anywhere */
 };
 
+/* A site may have a million: where it was first declared is line and column. */
 struct acl_host {
     struct name name;
     struct acl_host_lines *lines; /* NULL: none */
-    struct place place;           /* where it was first declared */
-    uint32_t index;               /* in acl_source.hosts */
-    bool is_incomplete;           /* a line of it had an error and is not here */
+    uint32_t first_right;         /* these two are acl_compile's */
+    uint32_t right_count;
+    uint32_t line; /* as in acl_source_place; hosts declared later have larger ones */
+    uint16_t column;
+    bool is_incomplete; /* a line of it had an error and is not here */
+    bool is_indexed;    /* acl_compile's */
 };
 
 static inline const struct acl_key_line *acl_host_keys(const struct acl_host *host)
@@ -200,6 +204,7 @@ struct acl_grant {
     struct acl_port_word *ports; /* at least one if the profile wants_port, else none */
     size_t port_count;
     struct place place;
+    uint32_t line; /* the place's, as in acl_source_place */
     struct acl_grant *next;
 };
 
@@ -211,11 +216,18 @@ struct acl_alias {
     struct acl_alias *next;
 };
 
+struct acl_file {
+    const char *name;
+    uint32_t first_line; /* how many lines the files before it have */
+};
+
 /* All statements of all files, in file order. Everything lies in its arenas. */
 struct acl_source {
     struct arena arena;
-    struct arena lines; /* what acl_compile turns into rights: the grants, and names */
-    struct rows hosts;  /* struct acl_host */
+    struct arena lines;  /* what acl_compile turns into rights: the grants, and names */
+    struct rows files;   /* struct acl_file */
+    uint32_t line_count; /* of all files */
+    struct rows hosts;   /* struct acl_host */
     struct row_index host_by_name;
     struct map profile_by_name; /* key: the name's characters */
     struct acl_grant *grants, *last_grant;
@@ -233,6 +245,13 @@ static inline struct acl_host *acl_source_host(const struct acl_source *source,
 {
     return rows_at(&source->hosts, index);
 }
+/* What is left of a place where a million are kept: its line, counted through all
+ * files, and its column. */
+struct place acl_source_place(const struct acl_source *source, uint32_t line,
+                              uint16_t column) NONNULL;
+/* What acl_compile has made rights of goes: the words of the grants, for who would
+ * change them. */
+void acl_source_drop_grants(struct acl_source *source) NONNULL;
 /* NULL: no host of that name. */
 struct acl_host *acl_source_host_named(const struct acl_source *source,
                                        struct name name) NONNULL;

@@ -277,6 +277,7 @@ enum result acl_grant_parse(struct acl_parser *parser, struct acl_host *host,
     grant->host = host;
     grant->terms = &profile->terms;
     grant->place = words[0].place;
+    grant->line = acl_file_line(parser->source, grant->place);
     enum result result =
         worse(parse_names(parser, &sorted, grant), parse_ports(parser, &sorted, grant));
     enum result options = acl_options_parse(parser, sorted.first + sorted.count,

@@ -160,6 +160,12 @@ enum result acl_profile_close(struct acl_parser *parser) MUST_CHECK NONNULL;
  * well; it grants nothing. */
 bool acl_profile_is_broken(const struct acl_profile *profile) MUST_CHECK NONNULL;
 
+/* ---- places: aclfile.c ---- */
+
+/* Of a place in the file in hand: the line as acl_source_place has it. */
+uint32_t acl_file_line(const struct acl_source *source,
+                       struct place place) MUST_CHECK NONNULL;
+
 /* ---- grants: aclgrant.c ---- */
 
 /* words: the profile's name, then names, ports and options. host NULL: every host, or

@@ -1,7 +1,9 @@
 #include "policy/acl.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "dns/type.h"
 #include "policy/acl_index.h"
 #include "policy/check.h"
@@ -58,9 +60,16 @@ bool acl_credential_is_valid(struct acl_credential credential, int64_t now_s)
            now_s < acl_credential_not_after_s(credential);
 }
 
-struct place acl_credential_place(struct acl_credential credential)
+struct place acl_host_place(const struct acl *acl, const struct acl_host *host)
 {
-    return credential.line != NULL ? credential.line->place : credential.host->place;
+    return acl_source_place(acl->source, host->line, host->column);
+}
+
+struct place acl_credential_place(const struct acl *acl,
+                                  struct acl_credential credential)
+{
+    return credential.line != NULL ? credential.line->place
+                                   : acl_host_place(acl, credential.host);
 }
 
 bool acl_source_is_allowed(const struct acl_host *host, const struct addr *from)
@@ -77,9 +86,74 @@ bool acl_source_is_allowed(const struct acl_host *host, const struct addr *from)
 
 void acl_fini(struct acl *acl)
 {
-    map_fini(&acl->exact);
-    map_fini(&acl->patterns);
     map_fini(&acl->key_lines);
+    row_index_close(&acl->index);
+    free(acl->next);
+    free(acl->rights);
+    acl->next = NULL;
+    acl->rights = NULL;
+}
+
+/* ---- rights ---- */
+
+uint64_t acl_right_stars(const struct acl_right *right)
+{
+    uint64_t stars = 0;
+
+    if (right->is_pattern)
+        memcpy(&stars, right->octets + right->owner_len, sizeof(stars));
+    return stars;
+}
+
+bool acl_is_same_right(const struct acl_right *a, const struct acl_right *b)
+{
+    return a->is_pattern == b->is_pattern && a->is_subtree == b->is_subtree &&
+           name_equal(acl_right_owner(a), acl_right_owner(b)) &&
+           acl_right_stars(a) == acl_right_stars(b) &&
+           acl_is_same_terms(a->terms, b->terms);
+}
+
+struct place acl_right_place(const struct acl *acl, const struct acl_right *right)
+{
+    return acl_source_place(acl->source, right->line, right->column);
+}
+
+const struct acl_right *acl_walk_next(const struct acl *acl, struct acl_walk *walk)
+{
+    for (; walk->host < acl->source->hosts.count; walk->host++, walk->right = 0) {
+        const struct acl_host *host = acl_source_host(acl->source, walk->host);
+        if (walk->right < host->right_count)
+            return acl_host_rights(acl, host) + walk->right++;
+    }
+    return NULL;
+}
+
+/* Rights of one host stand in file order, and hosts in that of their declarations. */
+int acl_right_compare(const struct acl_right *a, const struct acl_right *b)
+{
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    return (a > b) - (a < b);
+}
+
+static int compare_listed(const void *a, const void *b)
+{
+    return acl_right_compare(*(const struct acl_right *const *)a,
+                             *(const struct acl_right *const *)b);
+}
+
+const struct acl_right **acl_list_rights(const struct acl *acl, struct arena *arena)
+{
+    const struct acl_right **list =
+        arena_array(arena, acl->right_count, sizeof(struct acl_right *));
+    struct acl_walk walk = {0};
+
+    if (list == NULL)
+        return NULL;
+    for (size_t i = 0; i < acl->right_count; i++)
+        list[i] = acl_walk_next(acl, &walk);
+    qsort(list, acl->right_count, sizeof(*list), compare_listed);
+    return list;
 }
 
 /* ---- names and patterns ---- */
@@ -116,9 +190,9 @@ static bool is_under(struct name name, struct name suffix, bool is_subtree)
  * with is_subtree one or more, and what stands behind it is plain. */
 static bool is_pattern_match(const struct acl_right *right, struct name name)
 {
-    struct name pattern = right->owner;
+    struct name pattern = acl_right_owner(right);
 
-    for (uint64_t stars = right->stars; stars > 1; stars >>= 1) {
+    for (uint64_t stars = acl_right_stars(right); stars > 1; stars >>= 1) {
         if (name_is_root(name))
             return false;
         bool is_star = (stars & 1) != 0;
@@ -173,8 +247,8 @@ bool acl_is_beyond_patterns(const struct acl *acl, struct name original)
 bool acl_right_matches(const struct acl *acl, const struct acl_right *right,
                        struct name original)
 {
-    if (right->stars == 0)
-        return name_equal(right->owner, original);
+    if (!right->is_pattern)
+        return name_equal(acl_right_owner(right), original);
     return is_pattern_match(right, original) && !acl_is_beyond_patterns(acl, original);
 }
 
@@ -189,44 +263,86 @@ static void add_found(struct found *found, const struct acl_right *right)
     size_t i = found->count;
 
     if (i == ACL_RIGHTS_MAX) {
-        if (right->order > found->rights[i - 1]->order)
+        if (right > found->rights[i - 1])
             return;
         i--;
     } else {
         found->count++;
     }
-    for (; i > 0 && found->rights[i - 1]->order > right->order; i--)
+    for (; i > 0 && found->rights[i - 1] > right; i--)
         found->rights[i] = found->rights[i - 1];
     found->rights[i] = right;
 }
 
-static const struct acl_right *chain_of(const struct map *map,
-                                        const struct acl_host *host, struct name name)
+uint32_t acl_key_hash(const struct acl_host *host, struct name name, bool is_pattern)
 {
-    uint8_t key[ACL_KEY_OCTETS];
-    size_t len = acl_key_write(key, host, name);
+    return hash_octets(name.octets, name.len) + (2 * host->first_right + is_pattern);
+}
 
-    return map_get(map, key, len);
+struct name acl_right_key(const struct acl_right *right)
+{
+    struct name owner = acl_right_owner(right);
+
+    return right->is_pattern
+               ? name_parent(acl_pattern_tail(owner, acl_right_stars(right)))
+               : owner;
+}
+
+const struct acl_right *acl_first_of_key(const struct acl *acl,
+                                         const struct acl_host *host, struct name name,
+                                         bool is_pattern)
+{
+    struct row_probe probe = row_probe_of(acl_key_hash(host, name, is_pattern));
+
+    for (uint32_t row; (row = row_index_next(&acl->index, &probe)) != ROW_NONE;) {
+        const struct acl_right *right = &acl->rights[row];
+        if (right->host == host && right->is_pattern == is_pattern &&
+            name_equal(acl_right_key(right), name))
+            return right;
+    }
+    return NULL;
+}
+
+static void find_scanned(const struct acl *acl, const struct acl_host *host,
+                         struct name original, struct found *found)
+{
+    const struct acl_right *rights = acl_host_rights(acl, host);
+
+    for (size_t i = 0; i < host->right_count; i++) {
+        if (acl_right_matches(acl, &rights[i], original))
+            add_found(found, &rights[i]);
+    }
+}
+
+static void find_indexed(const struct acl *acl, const struct acl_host *host,
+                         struct name original, struct found *found)
+{
+    const struct acl_right *right = acl_first_of_key(acl, host, original, false);
+
+    for (; right != NULL && found->count < ACL_RIGHTS_MAX;
+         right = acl_next_of_key(acl, right))
+        add_found(found, right);
+    if (!acl->has_indexed_patterns || acl_is_beyond_patterns(acl, original))
+        return;
+    for (struct name suffix = original; !name_is_root(suffix);) {
+        suffix = name_parent(suffix);
+        right = acl_first_of_key(acl, host, suffix, true);
+        for (; right != NULL; right = acl_next_of_key(acl, right)) {
+            if (is_pattern_match(right, original))
+                add_found(found, right);
+        }
+    }
 }
 
 size_t acl_rights_of(const struct acl *acl, const struct acl_host *host,
                      struct name original, const struct acl_right **out)
 {
     struct found found = {.rights = out};
-    const struct acl_right *right = chain_of(&acl->exact, host, original);
 
-    for (; right != NULL && found.count < ACL_RIGHTS_MAX; right = right->next)
-        add_found(&found, right);
-    if (acl->patterns.count == 0 || acl_is_beyond_patterns(acl, original))
-        return found.count;
-    for (struct name suffix = original; !name_is_root(suffix);) {
-        suffix = name_parent(suffix);
-        right = chain_of(&acl->patterns, host, suffix);
-        for (; right != NULL; right = right->next) {
-            if (is_pattern_match(right, original))
-                add_found(&found, right);
-        }
-    }
+    if (host->is_indexed)
+        find_indexed(acl, host, original, &found);
+    else
+        find_scanned(acl, host, original, &found);
     return found.count;
 }
 
@@ -276,7 +392,7 @@ static struct acl_answer judge_right(const struct acl *acl,
                                      const struct acl_question *question,
                                      const struct acl_right *right)
 {
-    const struct acl_terms *terms = right->grant->terms;
+    const struct acl_terms *terms = right->terms;
     struct acl_answer answer = {.right = right, .ttl = question->ttl};
 
     if (!is_type_granted(terms, question))

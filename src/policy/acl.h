@@ -15,21 +15,27 @@
 #include "base/diag.h"
 #include "base/map.h"
 #include "base/outcome.h"
+#include "base/row_index.h"
 #include "conf/aclfile.h"
 #include "dns/rdata.h"
 #include "dns/update.h"
 #include "policy/zones.h"
 
-/* One owner of one grant of one host. */
+/* One owner of one grant of one host. A site may have a million: what is not asked for
+ * with each request is packed. */
 struct acl_right {
     const struct acl_host *host;
-    const struct acl_grant *grant; /* profile, terms, file:line */
-    struct name owner;             /* the original; pattern labels stand as '*' */
-    uint64_t stars;                /* as in struct acl_owner */
-    bool is_subtree;
-    uint32_t order;         /* file order; the first that permits decides */
-    struct acl_right *next; /* of the same key, in file order */
+    const struct acl_terms *terms; /* and the profile */
+    const uint8_t *octets; /* the owner's; of a pattern its stars stand behind them */
+    uint32_t line;         /* of the grant, as in acl_source_place */
+    uint16_t column;
+    uint8_t owner_len;
+    bool is_pattern : 1;
+    bool is_subtree : 1;
+    bool is_for_all : 1; /* of every-host */
+    bool has_next : 1;   /* acl.next has one for it */
 };
+_Static_assert(sizeof(struct acl_right) == 32, "a right grew");
 
 /* A key's claim to speak for a host. A host without a `key` line has the key of its own
  * name, for ever. */
@@ -42,12 +48,13 @@ struct acl {
     struct arena *arena;             /* the snapshot's */
     const struct acl_source *source; /* the snapshot's */
     const struct zones *zones;       /* the snapshot's */
-    struct map exact;     /* struct acl_right chains; key: host index, then owner */
-    struct map patterns;  /* the same; key: host index, then what stands right of the
-                             last star */
-    struct map key_lines; /* struct acl_key_line by key name */
-    struct acl_right **rights; /* all, in file order */
+    struct map key_lines;            /* struct acl_key_line by key name */
+    struct acl_right *rights; /* each host's side by side, in file order, from its
+                                 first_right on; between two hosts' may be gaps */
     size_t right_count;
+    struct row_index index; /* of hosts that have many: the first right of each key */
+    uint32_t *next;         /* by row: the next one of its key */
+    bool has_indexed_patterns;
 };
 
 /*
@@ -55,9 +62,11 @@ struct acl {
  * errors `grant-in-shadow` (names the original), `grant-at-static-apex`,
  * `caa-by-pattern`, `persist-by-pattern`, `key-two-hosts`, `owner-too-long`, ...;
  * warnings `dead-grant`, `static-owner`, `host-without-grant`, `shared-delete`,
- * `grant-twice`, `static-without-shadow`. RES_EFORMAT: errors; RES_EMEM.
+ * `grant-twice`, `static-without-shadow`. Hosts get their rights, and names in the
+ * arena for those in the source's lines. RES_EFORMAT: errors; RES_EMEM, and then the
+ * source is of no use either.
  */
-enum result acl_compile(const struct acl_source *source, const struct zones *zones,
+enum result acl_compile(struct acl_source *source, const struct zones *zones,
                         struct arena *arena, struct diags *diags,
                         struct acl *out) MUST_CHECK NONNULL;
 void acl_fini(struct acl *acl) NONNULL;
@@ -76,10 +85,41 @@ struct name acl_credential_name(struct acl_credential credential);
 int64_t acl_credential_not_before_s(struct acl_credential credential);
 int64_t acl_credential_not_after_s(struct acl_credential credential);
 bool acl_credential_is_valid(struct acl_credential credential, int64_t now_s);
-struct place acl_credential_place(struct acl_credential credential);
+struct place acl_credential_place(const struct acl *acl,
+                                  struct acl_credential credential) NONNULL;
+/* Where it was first declared. */
+struct place acl_host_place(const struct acl *acl, const struct acl_host *host) NONNULL;
 /* `from`: whether the host may come from there. */
 bool acl_source_is_allowed(const struct acl_host *host,
                            const struct addr *from) NONNULL;
+/* The original; pattern labels stand as '*'. */
+static inline struct name acl_right_owner(const struct acl_right *right)
+{
+    return (struct name){right->octets, right->owner_len};
+}
+/* As in struct acl_owner. */
+uint64_t acl_right_stars(const struct acl_right *right) NONNULL;
+/* Of its grant. */
+struct place acl_right_place(const struct acl *acl,
+                             const struct acl_right *right) NONNULL;
+/* In file order, those of one grant by hosts; the first that permits decides. */
+int acl_right_compare(const struct acl_right *a, const struct acl_right *b) NONNULL;
+/* All rights in file order. NULL: no memory. */
+const struct acl_right **acl_list_rights(const struct acl *acl,
+                                         struct arena *arena) MUST_CHECK NONNULL;
+/* All rights host by host: begins with zeros. NULL: that was the last one. */
+struct acl_walk {
+    size_t host;
+    uint32_t right;
+};
+const struct acl_right *acl_walk_next(const struct acl *acl,
+                                      struct acl_walk *walk) NONNULL;
+/* The host's own, in file order. */
+static inline const struct acl_right *acl_host_rights(const struct acl *acl,
+                                                      const struct acl_host *host)
+{
+    return acl->rights + host->first_right;
+}
 /* Whether the right's owner matches the original (A-6, A-7 for patterns). */
 bool acl_right_matches(const struct acl *acl, const struct acl_right *right,
                        struct name original) NONNULL;

@@ -13,9 +13,8 @@ struct compiler {
     struct acl *acl;
     const struct zones *zones;
     struct diags *diags;
-    struct map above_zones;   /* the proper ancestors of all zones */
-    struct acl_right **tails; /* of the chain that starts at the right of this order */
-    bool *has_right;          /* by host index: has one, or an error that was told */
+    struct map above_zones; /* the proper ancestors of all zones */
+    uint32_t *tails;        /* by the row of the first right of a key: the last one's */
     const struct acl_grant *grant; /* under way */
     unsigned told;                 /* warnings given for it: bits of enum told */
 };
@@ -39,7 +38,7 @@ static bool is_news(struct compiler *c, enum told what)
 
 /* One owner that a grant comes to for one host. */
 struct expansion {
-    const struct acl_host *host;
+    struct acl_host *host;
     const struct acl_name_word *word;
     struct acl_owner owner;
     struct name name;   /* the owner's, with '*' for pattern labels */
@@ -49,17 +48,19 @@ struct expansion {
 
 /* ---- credentials ---- */
 
-/* What claims the key before the credential does; host NULL: nothing. */
+/* What claims the key before the credential does; host NULL: nothing. Key lines come
+ * into the map in file order. */
 static struct acl_credential find_earlier_claim(const struct compiler *c,
                                                 struct acl_credential credential)
 {
-    struct acl_credential other =
-        acl_credential_of(c->acl, acl_credential_name(credential));
+    struct acl_credential other = {0};
+    struct name key = acl_credential_name(credential);
 
-    /* Key lines come into the map in file order; a host's own name is there at once. */
+    if (credential.line != NULL || c->acl->key_lines.count > 0)
+        other = acl_credential_of(c->acl, key);
     if (other.line == NULL && other.host != NULL &&
-        other.host->index >= credential.host->index)
-        other.host = NULL;
+        other.host->line >= credential.host->line)
+        other.host = NULL; /* its own name is claimed where it is declared */
     return other;
 }
 
@@ -76,10 +77,10 @@ static enum result add_credential(struct compiler *c, struct acl_credential cred
                                       line->name.len, (void *)line);
     name_to_text(acl_credential_name(credential), key);
     if (other.host == credential.host)
-        diags_error(c->diags, acl_credential_place(credential), "key-twice",
+        diags_error(c->diags, acl_credential_place(c->acl, credential), "key-twice",
                     "key %s is listed twice for this host", key);
     else
-        diags_error(c->diags, acl_credential_place(credential), "key-two-hosts",
+        diags_error(c->diags, acl_credential_place(c->acl, credential), "key-two-hosts",
                     "key %s belongs to host %s already: it can speak for one", key,
                     name_to_text(other.host->name, host));
     return RES_OK;
@@ -299,79 +300,114 @@ static bool check_owner(struct compiler *c, const struct expansion *x)
 
 /* ---- rights ---- */
 
-/* Looks through the head of the chain only: beyond ACL_RIGHTS_MAX nothing counts, and
- * a file that says one thing a million times must not take a million squared. */
-static void warn_if_twice(struct compiler *c, const struct acl_right *head,
-                          const struct acl_right *right, struct place place)
+static void warn_if_twin(struct compiler *c, const struct acl_right *right,
+                         const struct acl_right *other, struct place place)
 {
     char text[NAME_TEXT_OCTETS];
-    const struct acl_right *other = head;
 
-    for (unsigned i = 0; i < ACL_RIGHTS_MAX && other != NULL;
-         i++, other = other->next) {
-        if (other->stars != right->stars || other->is_subtree != right->is_subtree ||
-            !name_equal(other->owner, right->owner) ||
-            !acl_is_same_terms(other->grant->terms, right->grant->terms))
-            continue;
-        if (is_news(c, TOLD_GRANT_TWICE))
-            diags_warn(c->diags, place, "grant-twice",
-                       "this grants %s what %s:%u grants it already",
-                       name_to_text(right->host->name, text), other->grant->place.file,
-                       other->grant->place.line);
+    if (other == NULL || !is_news(c, TOLD_GRANT_TWICE))
         return;
-    }
+    struct place first = acl_right_place(c->acl, other);
+    diags_warn(c->diags, place, "grant-twice",
+               "this grants %s what %s:%u grants it already",
+               name_to_text(right->host->name, text), first.file, first.line);
 }
 
-/* Appends right to the chain of its key, in file order. The key's octets stay. */
-static enum result index_right(struct compiler *c, struct map *map, const uint8_t *key,
-                               size_t len, struct acl_right *right, struct place place)
+/* The first before the host's last right that says the same; NULL: none. */
+static const struct acl_right *find_twin_scanned(const struct acl *acl,
+                                                 const struct acl_right *right)
 {
-    enum result res = map_put(map, key, len, right);
+    const struct acl_right *other = acl_host_rights(acl, right->host);
 
-    if (res == RES_OK)
-        c->tails[right->order] = right;
-    if (res != RES_EEXISTS)
-        return res;
-    const struct acl_right *head = map_get(map, key, len);
-    warn_if_twice(c, head, right, place);
-    c->tails[head->order]->next = right;
-    c->tails[head->order] = right;
-    return RES_OK;
+    while (other != right && !acl_is_same_right(other, right))
+        other++;
+    return other != right ? other : NULL;
 }
 
-/* The right and behind it its key, in one piece: a site may have a million. */
+/* The same among those of its key, from the first one on. Beyond ACL_RIGHTS_MAX nothing
+ * counts, and a file that says one thing a million times must not take a million
+ * squared. */
+static const struct acl_right *find_twin_indexed(const struct acl *acl,
+                                                 const struct acl_right *first,
+                                                 const struct acl_right *right)
+{
+    const struct acl_right *other = first;
+
+    for (unsigned i = 0; i < ACL_RIGHTS_MAX && other != NULL; i++) {
+        if (acl_is_same_right(other, right))
+            return other;
+        other = acl_next_of_key(acl, other);
+    }
+    return NULL;
+}
+
+/* Behind the last right of its key. NULL: no right before it says the same. */
+static const struct acl_right *index_right(struct compiler *c,
+                                           const struct acl_right *right)
+{
+    struct acl *acl = c->acl;
+    struct name key = acl_right_key(right);
+    uint32_t row = (uint32_t)(right - acl->rights);
+    const struct acl_right *first =
+        acl_first_of_key(acl, right->host, key, right->is_pattern);
+
+    acl->has_indexed_patterns |= right->is_pattern;
+    if (first == NULL) {
+        row_index_add(&acl->index, acl_key_hash(right->host, key, right->is_pattern),
+                      row);
+        c->tails[row] = row;
+        return NULL;
+    }
+    const struct acl_right *twin = find_twin_indexed(acl, first, right);
+    uint32_t *tail = &c->tails[first - acl->rights];
+    acl->rights[*tail].has_next = true;
+    acl->next[*tail] = row;
+    *tail = row;
+    return twin;
+}
+
+/* The owner's octets and, of a pattern, its stars. NULL: no memory. */
+static const uint8_t *keep_owner(struct arena *arena, const struct acl_owner *owner)
+{
+    uint8_t octets[LIMIT_NAME_OCTETS + sizeof(owner->stars)];
+    size_t len = owner->name.len;
+
+    memcpy(octets, owner->name.octets, len);
+    memcpy(octets + len, &owner->stars, sizeof(owner->stars));
+    return arena_pack(arena, octets,
+                      len + (owner->stars != 0 ? sizeof(owner->stars) : 0));
+}
+
 static enum result add_right(struct compiler *c, const struct expansion *x)
 {
     struct acl *acl = c->acl;
-    struct acl_right *right =
-        arena_alloc(acl->arena, sizeof(*right) + ACL_KEY_HOST_OCTETS + x->name.len);
+    struct acl_host *host = x->host;
+    struct acl_right *right = &acl->rights[host->first_right + host->right_count];
+    const uint8_t *octets = keep_owner(acl->arena, &x->owner);
 
-    if (right == NULL)
+    if (octets == NULL)
         return RES_EMEM;
-    uint8_t *key = (uint8_t *)(right + 1);
-    size_t key_len = acl_key_write(key, x->host, x->name);
     *right = (struct acl_right){
-        .host = x->host,
-        .grant = c->grant,
-        .owner = {.octets = key + ACL_KEY_HOST_OCTETS, .len = x->name.len},
-        .stars = x->owner.stars,
+        .host = host,
+        .terms = c->grant->terms,
+        .octets = octets,
+        .line = c->grant->line,
+        .column = (uint16_t)c->grant->place.column,
+        .owner_len = x->name.len,
+        .is_pattern = is_pattern(x),
         .is_subtree = x->owner.is_subtree,
-        .order = (uint32_t)acl->right_count,
+        .is_for_all = c->grant->host == NULL,
     };
-    acl->rights[acl->right_count++] = right;
-    c->has_right[x->host->index] = true;
-    if (!is_pattern(x))
-        return index_right(c, &acl->exact, key, key_len, right, x->word->place);
-
-    uint8_t suffix_key[ACL_KEY_OCTETS];
-    key_len = acl_key_write(suffix_key, x->host, name_parent(x->anchor));
-    key = arena_copy(acl->arena, suffix_key, key_len);
-    if (key == NULL)
-        return RES_EMEM;
-    return index_right(c, &acl->patterns, key, key_len, right, x->word->place);
+    host->right_count++;
+    acl->right_count++;
+    warn_if_twin(c, right,
+                 host->is_indexed ? index_right(c, right)
+                                  : find_twin_scanned(acl, right),
+                 x->word->place);
+    return RES_OK;
 }
 
-static enum result expand_word(struct compiler *c, const struct acl_host *host,
+static enum result expand_word(struct compiler *c, struct acl_host *host,
                                const struct acl_name_word *word,
                                const struct acl_port_word *port)
 {
@@ -390,7 +426,7 @@ static enum result expand_word(struct compiler *c, const struct acl_host *host,
         diags_error(c->diags, word->place, "owner-too-long",
                     "%s makes an owner of over 255 octets for host %s", word->text,
                     name_to_text(host->name, text));
-        c->has_right[host->index] = true; /* was meant to have one */
+        host->is_incomplete = true; /* it was meant to have a right */
         return RES_OK;
     }
     if (res != RES_OK)
@@ -400,11 +436,11 @@ static enum result expand_word(struct compiler *c, const struct acl_host *host,
     if (check_owner(c, &x))
         return add_right(c, &x);
     if (c->diags->errors > errors)
-        c->has_right[host->index] = true;
+        host->is_incomplete = true;
     return RES_OK;
 }
 
-static enum result expand_for_host(struct compiler *c, const struct acl_host *host)
+static enum result expand_for_host(struct compiler *c, struct acl_host *host)
 {
     const struct acl_grant *grant = c->grant;
     enum result res = RES_OK;
@@ -437,24 +473,6 @@ static enum result expand_grants(struct compiler *c)
 
 /* ---- the whole ---- */
 
-/* How many rights there can be; SIZE_MAX: more than their order has room for. */
-static size_t count_expansions(const struct acl_source *source)
-{
-    size_t total = 0;
-
-    for (const struct acl_grant *grant = source->grants; grant != NULL;
-         grant = grant->next) {
-        size_t hosts = grant->host != NULL ? 1 : source->hosts.count;
-        size_t ports = grant->port_count > 0 ? grant->port_count : 1;
-        size_t each;
-        if (__builtin_mul_overflow(hosts, grant->name_count, &each) ||
-            __builtin_mul_overflow(each, ports, &each) ||
-            __builtin_add_overflow(total, each, &total) || total >= UINT32_MAX)
-            return SIZE_MAX;
-    }
-    return total;
-}
-
 static enum result note_above_zones(struct compiler *c)
 {
     for (size_t i = 0; i < c->zones->count; i++) {
@@ -478,20 +496,20 @@ static void warn_of_idle_hosts(struct compiler *c)
     const struct acl_source *source = c->acl->source;
 
     for (size_t i = 0; i < source->hosts.count; i++) {
-        if (!c->has_right[i] && !acl_source_host(source, i)->is_incomplete)
-            diags_warn(c->diags, acl_source_host(source, i)->place,
-                       "host-without-grant", "host %s may do nothing",
-                       name_to_text(acl_source_host(source, i)->name, text));
+        const struct acl_host *host = acl_source_host(source, i);
+        if (host->right_count == 0 && !host->is_incomplete)
+            diags_warn(c->diags, acl_host_place(c->acl, host), "host-without-grant",
+                       "host %s may do nothing", name_to_text(host->name, text));
     }
 }
 
-static enum result compile(struct compiler *c, size_t room)
+static enum result compile(struct compiler *c)
 {
     const struct acl_source *source = c->acl->source;
     enum result res = note_above_zones(c);
 
     if (res == RES_OK)
-        res = map_reserve(&c->acl->exact, room);
+        res = acl_make_room(c->acl, &c->tails);
     for (size_t i = 0; i < source->hosts.count && res == RES_OK; i++)
         res = add_credentials(c, acl_source_host(source, i));
     if (res == RES_OK)
@@ -499,27 +517,19 @@ static enum result compile(struct compiler *c, size_t room)
     if (res != RES_OK)
         return res;
     warn_of_idle_hosts(c);
-    return acl_warn_of_shared_deletes(c->acl, c->diags);
+    res = acl_warn_of_shared_deletes(c->acl, c->diags);
+    return res == RES_OK ? acl_keep_names(c->acl) : res;
 }
 
-enum result acl_compile(const struct acl_source *source, const struct zones *zones,
+enum result acl_compile(struct acl_source *source, const struct zones *zones,
                         struct arena *arena, struct diags *diags, struct acl *out)
 {
-    size_t room = count_expansions(source);
     size_t errors = diags->errors;
-    enum result res = RES_EMEM;
     struct compiler c = {.acl = out, .zones = zones, .diags = diags};
 
     *out = (struct acl){.arena = arena, .source = source, .zones = zones};
-    if (room == SIZE_MAX)
-        return RES_EMEM;
-    out->rights = arena_array(arena, room, sizeof(struct acl_right *));
-    c.tails = calloc(room + 1, sizeof(struct acl_right *));
-    c.has_right = calloc(source->hosts.count + 1, sizeof(bool));
-    if (out->rights != NULL && c.tails != NULL && c.has_right != NULL)
-        res = compile(&c, room);
+    enum result res = compile(&c);
     free(c.tails);
-    free(c.has_right);
     map_fini(&c.above_zones);
     if (res != RES_OK)
         return res;

@@ -4,23 +4,77 @@
  */
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "policy/acl.h"
 #include "policy/acl_index.h"
 
-/*
- * The rights with delete-rrset, whoever has them, by owner; patterns by what stands
- * right of the last star. Rights of one key are linked by their order, in no order, as
- * only warnings come of it; for the same reason a look-up walks ACL_RIGHTS_MAX of them
- * and no more.
- */
-#define ALONE 0u
-#define LAST  1u
+/* A right with delete-rrset, and the next one of the same name. */
+struct deleter {
+    const struct acl_right *right;
+    struct deleter *next;
+};
 
+/* Of most names only one right speaks. Bits by hash tell so of nearly all of them, in
+ * little memory; the others are looked at. */
+struct sieve {
+    uint8_t *once;
+    uint8_t *twice;
+    uint32_t mask;
+};
+
+/*
+ * By owner, whoever has them, the exact ones that the sieve leaves; patterns by what
+ * stands right of the last star. Those of one name are in no order, as only warnings
+ * come of it; for the same reason a look-up walks ACL_RIGHTS_MAX of them and no more.
+ */
 struct deleters {
+    const struct acl *acl;
+    struct sieve sieve;
     struct map exact;
     struct map patterns;
-    uint32_t *next; /* by order: ALONE, LAST, or the order of the next one + 2 */
+    struct map told; /* every-host grants, by line: each is told once */
+    struct arena arena;
 };
+
+#define ARENA_CHUNK_OCTETS 16384
+#define BITS_PER_RIGHT     16
+
+/* ---- the sieve ---- */
+
+static enum result open_sieve(struct sieve *sieve, size_t rights)
+{
+    uint32_t bits = 8;
+
+    while (bits < UINT32_MAX / 2 && bits / BITS_PER_RIGHT < rights)
+        bits *= 2;
+    *sieve = (struct sieve){calloc(bits / 8, 1), calloc(bits / 8, 1), bits - 1};
+    return sieve->once != NULL && sieve->twice != NULL ? RES_OK : RES_EMEM;
+}
+
+static void close_sieve(struct sieve *sieve)
+{
+    free(sieve->once);
+    free(sieve->twice);
+}
+
+static void note_name(struct sieve *sieve, struct name name)
+{
+    uint32_t bit = hash_octets(name.octets, name.len) & sieve->mask;
+    uint8_t in_octet = (uint8_t)(1u << bit % 8);
+
+    sieve->twice[bit / 8] |= sieve->once[bit / 8] & in_octet;
+    sieve->once[bit / 8] |= in_octet;
+}
+
+/* False: it was noted no more than once. */
+static bool is_maybe_shared(const struct sieve *sieve, struct name name)
+{
+    uint32_t bit = hash_octets(name.octets, name.len) & sieve->mask;
+
+    return (sieve->twice[bit / 8] & 1u << bit % 8) != 0;
+}
+
+/* ---- who shares a name ---- */
 
 static bool is_type_shared(const struct acl_terms *a, const struct acl_terms *b)
 {
@@ -34,121 +88,166 @@ static bool is_type_shared(const struct acl_terms *a, const struct acl_terms *b)
 }
 
 /* The first right of the key's that another host has and that reaches sample too. */
-static const struct acl_right *find_rival(const struct acl *acl,
-                                          const struct deleters *deleters,
+static const struct acl_right *find_rival(const struct deleters *deleters,
                                           const struct map *map, struct name key,
                                           const struct acl_right *right,
                                           struct name sample)
 {
-    const struct acl_right *other = map_get(map, key.octets, key.len);
+    const struct deleter *deleter = map_get(map, key.octets, key.len);
 
-    for (unsigned i = 0; i < ACL_RIGHTS_MAX && other != NULL; i++) {
-        if (other->host != right->host &&
-            is_type_shared(other->grant->terms, right->grant->terms) &&
-            acl_right_matches(acl, other, sample))
+    for (unsigned i = 0; i < ACL_RIGHTS_MAX && deleter != NULL; i++) {
+        const struct acl_right *other = deleter->right;
+        if (other->host != right->host && is_type_shared(other->terms, right->terms) &&
+            acl_right_matches(deleters->acl, other, sample))
             return other;
-        uint32_t next = deleters->next[other->order];
-        other = next > LAST ? acl->rights[next - 2] : NULL;
+        deleter = deleter->next;
     }
     return NULL;
 }
 
-static const struct acl_right *find_any_rival(const struct acl *acl,
-                                              const struct deleters *deleters,
-                                              const struct acl_right *right)
+static const struct acl_right *find_any_rival(const struct deleters *deleters,
+                                              const struct acl_right *right,
+                                              struct name sample)
 {
-    struct name_buf room;
-    struct name sample = acl_pattern_sample(right->owner, right->stars, &room);
-    const struct acl_right *rival =
-        find_rival(acl, deleters, &deleters->exact, sample, right, sample);
+    const struct acl_right *rival = NULL;
 
+    if (is_maybe_shared(&deleters->sieve, sample))
+        rival = find_rival(deleters, &deleters->exact, sample, right, sample);
     for (struct name suffix = sample;
          rival == NULL && deleters->patterns.count > 0 && !name_is_root(suffix);) {
         suffix = name_parent(suffix);
-        rival = find_rival(acl, deleters, &deleters->patterns, suffix, right, sample);
+        rival = find_rival(deleters, &deleters->patterns, suffix, right, sample);
     }
     return rival;
 }
 
-static void tell_shared(struct diags *diags, const struct acl_right *right,
-                        const struct acl_right *rival)
+static void tell_shared(const struct acl *acl, struct diags *diags,
+                        const struct acl_right *right, const struct acl_right *rival)
 {
+    struct place place = acl_right_place(acl, rival);
     char owner[NAME_TEXT_OCTETS];
     char host[NAME_TEXT_OCTETS];
     char rival_host[NAME_TEXT_OCTETS];
 
-    diags_warn(diags, right->grant->place, "shared-delete",
+    diags_warn(diags, acl_right_place(acl, right), "shared-delete",
                "%s and %s (%s:%u) may each delete the whole RRset at %s, the other's "
                "records among it",
                name_to_text(right->host->name, host),
-               name_to_text(rival->host->name, rival_host), rival->grant->place.file,
-               rival->grant->place.line, name_to_text(right->owner, owner));
+               name_to_text(rival->host->name, rival_host), place.file, place.line,
+               name_to_text(acl_right_owner(right), owner));
 }
 
-static bool may_delete_rrset(const struct acl_right *right)
+/* ---- all of them ---- */
+
+/* The next right with delete-rrset, and a name that it reaches, a view of room. */
+static const struct acl_right *next_deleter(const struct acl *acl,
+                                            struct acl_walk *walk,
+                                            struct name_buf *room, struct name *out)
 {
-    return (right->grant->terms->ops & 1u << UPDATE_DELETE_RRSET) != 0;
+    const struct acl_right *right = acl_walk_next(acl, walk);
+
+    while (right != NULL && (right->terms->ops & 1u << UPDATE_DELETE_RRSET) == 0)
+        right = acl_walk_next(acl, walk);
+    if (right != NULL)
+        *out = right->is_pattern ? acl_pattern_sample(acl_right_owner(right),
+                                                      acl_right_stars(right), room)
+                                 : acl_right_owner(right);
+    return right;
 }
 
-static enum result add_deleter(struct deleters *deleters, struct acl_right *right)
+static void sift(struct deleters *deleters)
 {
-    struct map *map = right->stars == 0 ? &deleters->exact : &deleters->patterns;
-    struct name key = right->owner;
+    struct acl_walk walk = {0};
+    struct name_buf room;
+    struct name sample;
 
-    if (right->stars != 0)
-        key = name_parent(acl_pattern_tail(right->owner, right->stars));
-    enum result res = map_put(map, key.octets, key.len, right);
+    while (next_deleter(deleters->acl, &walk, &room, &sample) != NULL)
+        note_name(&deleters->sieve, sample);
+}
+
+static enum result add_deleter(struct deleters *deleters, const struct acl_right *right)
+{
+    struct map *map = right->is_pattern ? &deleters->patterns : &deleters->exact;
+    struct name key = acl_right_key(right);
+    struct deleter *deleter = arena_alloc(&deleters->arena, sizeof(*deleter));
+
+    if (deleter == NULL)
+        return RES_EMEM;
+    deleter->right = right;
+    enum result res = map_put(map, key.octets, key.len, deleter);
     if (res != RES_EEXISTS)
         return res;
-    const struct acl_right *head = map_get(map, key.octets, key.len);
-    uint32_t *next = &deleters->next[head->order];
-    deleters->next[right->order] = *next == ALONE ? LAST : *next;
-    *next = right->order + 2;
+    struct deleter *first = map_get(map, key.octets, key.len);
+    deleter->next = first->next;
+    first->next = deleter;
     return RES_OK;
 }
 
-/* The usual case, worth a look less: a name that one right names and no pattern. */
-static bool has_no_rival(const struct deleters *deleters, const struct acl_right *right)
+/* A pattern may stand behind the names that it reaches: all, before any is told. */
+static enum result add_deleters(struct deleters *deleters)
 {
-    return deleters->patterns.count == 0 && deleters->next[right->order] == ALONE;
-}
+    struct acl_walk walk = {0};
+    struct name_buf room;
+    struct name sample;
+    const struct acl_right *right;
+    enum result res = RES_OK;
 
-static void warn_of_rivals(const struct acl *acl, const struct deleters *deleters,
-                           struct diags *diags)
-{
-    const struct acl_grant *told = NULL; /* an every-host grant is told once */
-
-    for (size_t i = 0; i < acl->right_count; i++) {
-        const struct acl_right *right = acl->rights[i];
-        if (!may_delete_rrset(right) || right->grant == told ||
-            has_no_rival(deleters, right))
-            continue;
-        const struct acl_right *rival = find_any_rival(acl, deleters, right);
-        if (rival == NULL)
-            continue;
-        tell_shared(diags, right, rival);
-        told = right->grant->host == NULL ? right->grant : NULL;
+    while (res == RES_OK &&
+           (right = next_deleter(deleters->acl, &walk, &room, &sample)) != NULL) {
+        if (right->is_pattern || is_maybe_shared(&deleters->sieve, sample))
+            res = add_deleter(deleters, right);
     }
+    return res;
 }
 
-/* Twice over the rights: a pattern may stand behind the names that it reaches. */
+static enum result warn_of_rival(struct deleters *deleters,
+                                 const struct acl_right *right, struct name sample,
+                                 struct diags *diags)
+{
+    const struct acl_right *rival = find_any_rival(deleters, right, sample);
+    enum result res = RES_OK;
+
+    if (rival == NULL)
+        return RES_OK;
+    if (right->is_for_all)
+        res = map_put(&deleters->told, &right->line, sizeof(right->line), deleters);
+    if (res == RES_OK)
+        tell_shared(deleters->acl, diags, right, rival);
+    return res == RES_EEXISTS ? RES_OK : res;
+}
+
+static enum result warn_of_rivals(struct deleters *deleters, struct diags *diags)
+{
+    struct acl_walk walk = {0};
+    struct name_buf room;
+    struct name sample;
+    const struct acl_right *right;
+    enum result res = RES_OK;
+
+    if (deleters->exact.count + deleters->patterns.count == 0)
+        return RES_OK;
+    while (res == RES_OK &&
+           (right = next_deleter(deleters->acl, &walk, &room, &sample)) != NULL)
+        res = warn_of_rival(deleters, right, sample, diags);
+    return res;
+}
+
 enum result acl_warn_of_shared_deletes(const struct acl *acl, struct diags *diags)
 {
-    struct deleters deleters = {
-        .next = calloc(acl->right_count + 1, sizeof(*deleters.next))};
-    enum result res = RES_EMEM;
+    struct deleters deleters = {.acl = acl};
+    enum result res = open_sieve(&deleters.sieve, acl->right_count);
 
-    if (deleters.next != NULL)
-        res = map_reserve(&deleters.exact, acl->right_count);
-
-    for (size_t i = 0; i < acl->right_count && res == RES_OK; i++) {
-        if (may_delete_rrset(acl->rights[i]))
-            res = add_deleter(&deleters, acl->rights[i]);
+    arena_init(&deleters.arena, ARENA_CHUNK_OCTETS, 0);
+    if (res == RES_OK) {
+        sift(&deleters);
+        res = add_deleters(&deleters);
     }
     if (res == RES_OK)
-        warn_of_rivals(acl, &deleters, diags);
+        res = warn_of_rivals(&deleters, diags);
+    close_sieve(&deleters.sieve);
     map_fini(&deleters.exact);
     map_fini(&deleters.patterns);
-    free(deleters.next);
+    map_fini(&deleters.told);
+    arena_fini(&deleters.arena);
     return res;
 }

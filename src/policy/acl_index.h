@@ -1,7 +1,7 @@
 /*
- * How rights are keyed: the host's index, then a name; and what of patterns both the
- * look-up (acl.c), the compiler (acl_compile.c, acl_deleters.c) and who compares or
- * converts ACLs want. Floor 2.
+ * How the rights of a host that has many are found, and what of patterns the look-up
+ * (acl.c), the compiler (acl_compile.c, acl_deleters.c) and who compares or converts
+ * ACLs want. Floor 2.
  */
 #ifndef TSIGATE_POLICY_ACL_INDEX_H
 #define TSIGATE_POLICY_ACL_INDEX_H
@@ -12,20 +12,35 @@
 #include <string.h>
 
 #include "policy/acl.h"
+#include "policy/region.h"
 
-#define ACL_KEY_HOST_OCTETS sizeof(uint32_t)
-#define ACL_KEY_OCTETS      (ACL_KEY_HOST_OCTETS + LIMIT_NAME_OCTETS)
+/* The rights of a host that can have no more than these are looked through; of one with
+ * more they are indexed by host and a name: an owner, or of a pattern what stands right
+ * of its last star. */
+#define ACL_SCANNED_RIGHTS 8
 
-/* Writes the key to octets, which hold ACL_KEY_OCTETS (or just what name needs), and
- * gives its length. The name stands in it from ACL_KEY_HOST_OCTETS on. */
-static inline size_t acl_key_write(uint8_t *octets, const struct acl_host *host,
-                                   struct name name)
+/* The names that the right reaches, of those that patterns may match. */
+static inline struct region acl_right_region(const struct acl_right *right)
 {
-    uint32_t index = (uint32_t)host->index;
-
-    memcpy(octets, &index, ACL_KEY_HOST_OCTETS);
-    memcpy(octets + ACL_KEY_HOST_OCTETS, name.octets, name.len);
-    return ACL_KEY_HOST_OCTETS + name.len;
+    return (struct region){acl_right_owner(right), acl_right_stars(right),
+                           right->is_subtree};
+}
+/* Whether both say the same, of their hosts. */
+bool acl_is_same_right(const struct acl_right *a,
+                       const struct acl_right *b) MUST_CHECK NONNULL;
+/* By what the right is indexed: a name, and a hash. */
+struct name acl_right_key(const struct acl_right *right) NONNULL;
+uint32_t acl_key_hash(const struct acl_host *host, struct name name, bool is_pattern)
+    NONNULL_AT(1);
+/* The first right of that key. NULL: there is none. */
+const struct acl_right *acl_first_of_key(const struct acl *acl,
+                                         const struct acl_host *host, struct name name,
+                                         bool is_pattern) NONNULL;
+/* The next one of the same key. NULL: that was the last. */
+static inline const struct acl_right *acl_next_of_key(const struct acl *acl,
+                                                      const struct acl_right *right)
+{
+    return right->has_next ? &acl->rights[acl->next[right - acl->rights]] : NULL;
 }
 
 /* The pattern's tail from its rightmost star on. */
@@ -53,6 +68,12 @@ bool acl_is_label_plain(struct name name) MUST_CHECK;
  * each star. A view of room. */
 struct name acl_pattern_sample(struct name owner, uint64_t stars,
                                struct name_buf *room) NONNULL;
+
+/* Gives each host room for the rights that its grants can come to; *out_tails, to be
+ * freed, is for who indexes them: NULL where no host has many. RES_EMEM. */
+enum result acl_make_room(struct acl *acl, uint32_t **out_tails) MUST_CHECK NONNULL;
+/* Moves the hosts' names out of the source's lines. RES_EMEM. */
+enum result acl_keep_names(const struct acl *acl) MUST_CHECK NONNULL;
 
 /* Warnings `shared-delete`. RES_EMEM. */
 enum result acl_warn_of_shared_deletes(const struct acl *acl,

@@ -63,7 +63,7 @@ static void tell_too_many(const struct plan *plan, const struct change *change,
         return;
     }
     writer_printf(w, "one message may add %u records at most at ",
-                  change->right->grant->terms->max_records);
+                  change->right->terms->max_records);
     tell_asked(w, change);
 }
 
@@ -103,7 +103,7 @@ static void tell_ttl(const struct plan *plan, const struct change *change,
         writer_string(w, "what the grant allows");
         return;
     }
-    const struct acl_terms *terms = change->right->grant->terms;
+    const struct acl_terms *terms = change->right->terms;
     writer_printf(w, "%" PRIu32 "..%" PRIu32, terms->ttl_min_s, terms->ttl_max_s);
 }
 
@@ -406,10 +406,9 @@ void explain_rule(const struct change *change, struct writer *w)
 {
     if (change->right == NULL)
         return;
-    const struct place *place = &change->right->grant->place;
-    writer_string(w, place->file);
+    writer_string(w, change->rule.file);
     writer_u8(w, ':');
-    writer_decimal(w, place->line);
+    writer_decimal(w, change->rule.line);
 }
 
 /* ---- a message of one change ---- */

@@ -91,6 +91,7 @@ struct change {
     struct rewrite rewrite;
     enum reason reason;            /* REASON_PERMITTED or why not */
     const struct acl_right *right; /* that decided; NULL: none */
+    struct place rule;             /* where it is granted */
     uint32_t ttl;                  /* of an add, as it will be written */
     const char *expected;  /* value-not-allowed: what the check wants; else NULL */
     const uint16_t *types; /* delete-name: the types it is forwarded as */

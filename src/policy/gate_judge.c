@@ -188,7 +188,7 @@ static enum reason expand_delete_name(const struct judging *j, struct change *ch
     if (types == NULL)
         return REASON_UNDECIDED;
     for (size_t i = 0; i < right_count; i++) {
-        const struct acl_terms *terms = rights[i]->grant->terms;
+        const struct acl_terms *terms = rights[i]->terms;
         if ((terms->ops & 1U << UPDATE_DELETE_NAME) == 0)
             continue;
         for (size_t k = 0; k < terms->type_count; k++) {
@@ -222,6 +222,8 @@ static void judge_change(const struct judging *j, struct change *change)
     acl_judge(&j->snapshot->acl, &question, &answer);
     change->reason = answer.reason;
     change->right = answer.right;
+    if (answer.right != NULL)
+        change->rule = acl_right_place(&j->snapshot->acl, answer.right);
     change->ttl = answer.ttl;
     change->expected = answer.expected;
     if (change->reason != REASON_PERMITTED)
@@ -288,7 +290,7 @@ static void judge_rrset(const struct judging *j, size_t index)
             lowest_ttl = other->ttl;
     }
     change->ttl = lowest_ttl;
-    if (nth > change->right->grant->terms->max_records)
+    if (nth > change->right->terms->max_records)
         change->reason = REASON_TOO_MANY_RECORDS;
 }
 
@@ -398,7 +400,7 @@ static bool may_read(const struct judging *j, struct name original, uint16_t typ
     const struct acl_right *rights[ACL_RIGHTS_MAX];
     size_t count = acl_rights_of(&j->snapshot->acl, j->subject->host, original, rights);
     for (size_t i = 0; i < count; i++) {
-        const struct acl_terms *terms = rights[i]->grant->terms;
+        const struct acl_terms *terms = rights[i]->terms;
         if ((terms->ops & writes) != 0 && acl_terms_have_type(terms, type))
             return true;
     }

@@ -168,8 +168,9 @@ static void check_gateway(struct joining *j)
     name_to_text(j->parts->gateway, text);
     struct acl_credential claim = acl_credential_of(j->acl, j->parts->gateway);
     if (claim.host != NULL)
-        diags_error(j->diags, acl_credential_place(claim), "gateway-key-claimed",
-                    "%s is the gateway's own key and no host's", text);
+        diags_error(j->diags, acl_credential_place(j->acl, claim),
+                    "gateway-key-claimed", "%s is the gateway's own key and no host's",
+                    text);
     if (j->ring->gateway.hmac == NULL && !j->parts->has_lost_keys)
         diags_error(j->diags, j->parts->gateway_at, "gateway-key-missing",
                     "no key file holds the gateway's key %s", text);
@@ -181,8 +182,8 @@ static void warn_if_fileless(struct joining *j, struct acl_credential credential
     struct name name = acl_credential_name(credential);
 
     if (!is_gateway(j, name) && keyring_find(j->ring, name) == NULL)
-        diags_warn(j->diags, acl_credential_place(credential), "key-without-file",
-                   "no key file holds %s: nobody can sign with it",
+        diags_warn(j->diags, acl_credential_place(j->acl, credential),
+                   "key-without-file", "no key file holds %s: nobody can sign with it",
                    name_to_text(name, text));
 }
 

@@ -27,35 +27,24 @@ struct earlier {
     bool has_twin; /* one says the same of the same owner: grant-twice is told */
 };
 
-static struct region region_of(const struct acl_right *right)
-{
-    return (struct region){right->owner, right->stars, right->is_subtree};
-}
-
-static bool is_twin(const struct acl_right *a, const struct acl_right *b)
-{
-    return a->stars == b->stars && a->is_subtree == b->is_subtree &&
-           name_equal(a->owner, b->owner) &&
-           acl_is_same_terms(a->grant->terms, b->grant->terms);
-}
-
 static void find_earlier(const struct acl *acl, const struct acl_right *right,
                          struct earlier *out)
 {
     const struct acl_right *found[ACL_RIGHTS_MAX];
     struct name_buf room;
-    struct name sample = acl_pattern_sample(right->owner, right->stars, &room);
+    struct name sample =
+        acl_pattern_sample(acl_right_owner(right), acl_right_stars(right), &room);
     size_t count = acl_rights_of(acl, right->host, sample, found);
-    const struct region inner = region_of(right);
+    const struct region inner = acl_right_region(right);
 
     out->count = 0;
     out->has_right = false;
     out->has_twin = false;
     for (size_t i = 0; i < count && !out->has_right; i++) {
-        const struct region outer = region_of(found[i]);
+        const struct region outer = acl_right_region(found[i]);
         out->has_right = found[i] == right;
-        if (out->has_right || right->stars == 0 || region_is_within(&inner, &outer)) {
-            out->has_twin |= !out->has_right && is_twin(found[i], right);
+        if (out->has_right || !right->is_pattern || region_is_within(&inner, &outer)) {
+            out->has_twin |= !out->has_right && acl_is_same_right(found[i], right);
             out->rights[out->count++] = found[i];
         }
     }
@@ -79,9 +68,9 @@ static enum result is_type_covered(struct linter *l, const struct earlier *earli
     unsigned ops = 0;
 
     for (size_t i = 0; i < earlier->count; i++)
-        ops |= ops_for(earlier->rights[i]->grant->terms, type);
-    *out = (right->grant->terms->ops & ~ops) == 0;
-    if (!*out || (right->grant->terms->ops & 1u << UPDATE_ADD) == 0)
+        ops |= ops_for(earlier->rights[i]->terms, type);
+    *out = (right->terms->ops & ~ops) == 0;
+    if (!*out || (right->terms->ops & 1u << UPDATE_ADD) == 0)
         return RES_OK;
     arena_reset(&l->scratch);
     if (rightset_adds_of(earlier->rights, earlier->count, type, &l->scratch,
@@ -96,7 +85,7 @@ static enum result is_type_covered(struct linter *l, const struct earlier *earli
 static enum result is_covered(struct linter *l, const struct earlier *earlier,
                               bool *out)
 {
-    const struct acl_terms *terms = earlier->rights[earlier->count]->grant->terms;
+    const struct acl_terms *terms = earlier->rights[earlier->count]->terms;
     enum result res = RES_OK;
 
     *out = earlier->count > 0 && !earlier->has_twin;
@@ -110,11 +99,11 @@ static void tell_shadowed(struct linter *l, const struct acl_right *right,
 {
     char text[NAME_TEXT_OCTETS];
 
-    diags_warn(l->diags, right->grant->place, "grant-shadowed",
+    struct place first = acl_right_place(l->acl, by);
+    diags_warn(l->diags, acl_right_place(l->acl, right), "grant-shadowed",
                "all that this permits at %s is permitted before, by %s:%u: it never "
                "decides",
-               name_to_text(right->owner, text), by->grant->place.file,
-               by->grant->place.line);
+               name_to_text(acl_right_owner(right), text), first.file, first.line);
 }
 
 static void tell_crowd(struct linter *l, const struct acl_right *right)
@@ -124,19 +113,19 @@ static void tell_crowd(struct linter *l, const struct acl_right *right)
     if (l->crowd_told == right->host)
         return;
     l->crowd_told = right->host;
-    diags_warn(l->diags, right->grant->place, "rights-too-many",
+    diags_warn(l->diags, acl_right_place(l->acl, right), "rights-too-many",
                "host %s has over %d rights at %s: this one counts no more",
                name_to_text(right->host->name, host), ACL_RIGHTS_MAX,
-               name_to_text(right->owner, owner));
+               name_to_text(acl_right_owner(right), owner));
 }
 
 /* The rights of one grant, which follow each other. One for every host is told where
  * it never decides for any. */
-static enum result lint_grant(struct linter *l, struct acl_right *const *rights,
+static enum result lint_grant(struct linter *l, const struct acl_right *const *rights,
                               size_t count)
 {
     const struct acl_right *by = NULL;
-    bool is_for_all = rights[0]->grant->host == NULL;
+    bool is_for_all = rights[0]->is_for_all;
     size_t covered = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -163,17 +152,21 @@ static enum result lint_grant(struct linter *l, struct acl_right *const *rights,
 
 static enum result lint_grants(struct linter *l)
 {
-    struct acl_right *const *rights = l->acl->rights;
+    struct arena arena;
     size_t count = l->acl->right_count;
+    enum result res = RES_OK;
 
-    for (size_t i = 0, end; i < count; i = end) {
-        for (end = i + 1; end < count && rights[end]->grant == rights[i]->grant;)
+    arena_init(&arena, SCRATCH_CHUNK_OCTETS, 0);
+    const struct acl_right **rights = acl_list_rights(l->acl, &arena);
+    if (rights == NULL)
+        res = RES_EMEM;
+    for (size_t i = 0, end; i < count && res == RES_OK; i = end) {
+        for (end = i + 1; end < count && rights[end]->line == rights[i]->line;)
             end++;
-        enum result res = lint_grant(l, rights + i, end - i);
-        if (res != RES_OK)
-            return res;
+        res = lint_grant(l, rights + i, end - i);
     }
-    return RES_OK;
+    arena_fini(&arena);
+    return res;
 }
 
 /* ---- aliases ---- */
@@ -196,16 +189,16 @@ static void lint_need(struct linter *l, const struct acl_alias *alias)
 /* The patterns of all hosts; those of every-host, which are alike, once each. */
 static enum result index_patterns(const struct acl *acl, struct region_index *out)
 {
-    const struct acl_right *last = NULL;
+    const struct acl_right *last = NULL, *right;
+    struct acl_walk walk = {0};
     enum result res = RES_OK;
 
-    for (size_t i = 0; i < acl->right_count && res == RES_OK; i++) {
-        const struct acl_right *right = acl->rights[i];
-        const struct region region = region_of(right);
-        if (right->stars == 0 || (last != NULL && is_twin(last, right)))
+    while (res == RES_OK && (right = acl_walk_next(acl, &walk)) != NULL) {
+        const struct region region = acl_right_region(right);
+        if (!right->is_pattern || (last != NULL && acl_is_same_right(last, right)))
             continue;
         last = right;
-        res = region_index_add(out, &region, i);
+        res = region_index_add(out, &region, (size_t)(right - acl->rights));
     }
     return res;
 }
@@ -219,8 +212,8 @@ static const struct acl_right *find_pattern(const struct acl *acl,
         tail = name_parent(tail);
         const struct region_entry *entry = region_index_at(patterns, tail);
         for (; entry != NULL; entry = entry->next) {
-            if (acl_right_matches(acl, acl->rights[entry->tag], name))
-                return acl->rights[entry->tag];
+            if (acl_right_matches(acl, &acl->rights[entry->tag], name))
+                return &acl->rights[entry->tag];
         }
     }
     return NULL;
@@ -241,12 +234,13 @@ static void lint_target(struct linter *l, const struct region_index *patterns,
         name_equal(name_of(&inverse), alias->original))
         return;
     const struct acl_right *right = find_pattern(l->acl, patterns, name_of(&inverse));
-    if (right != NULL)
-        diags_warn(l->diags, alias->target_place, "alias-takes-target",
-                   "this is where %s would be written, which the pattern of %s:%u "
-                   "grants: it cannot be written now",
-                   name_to_text(name_of(&inverse), text), right->grant->place.file,
-                   right->grant->place.line);
+    if (right == NULL)
+        return;
+    struct place place = acl_right_place(l->acl, right);
+    diags_warn(l->diags, alias->target_place, "alias-takes-target",
+               "this is where %s would be written, which the pattern of %s:%u "
+               "grants: it cannot be written now",
+               name_to_text(name_of(&inverse), text), place.file, place.line);
 }
 
 static enum result lint_aliases(struct linter *l)
@@ -316,7 +310,7 @@ static void lint_keys(struct linter *l, const struct acl_host *host)
     }
     /* That none has a file is told of each. */
     if (has_expired && !has_key)
-        diags_warn(l->diags, host->place, "host-without-key",
+        diags_warn(l->diags, acl_host_place(l->acl, host), "host-without-key",
                    "host %s has no key left to sign with",
                    name_to_text(host->name, text));
 }

@@ -6,16 +6,8 @@
 #include "policy/acl_index.h"
 #include "policy/rightset_ask.h"
 
-/* The rights of one of the two ACLs by host. */
-struct listed {
-    const struct acl_right **rights; /* in file order for each */
-    size_t *first;                   /* by host index; one more at the end */
-};
-
 struct comparing {
     struct rightset_asking asking; /* the host in hand */
-    struct listed old;
-    struct listed new;
     struct arena *arena;
     struct arena scratch; /* the host in hand */
     struct rightset_changes *out;
@@ -27,36 +19,14 @@ struct comparing {
 
 /* ---- the two ACLs, host by host ---- */
 
-static enum result list_by_host(const struct acl *acl, struct arena *arena,
-                                struct listed *out)
-{
-    size_t hosts = acl->source->hosts.count;
-
-    out->rights = arena_array(arena, acl->right_count, sizeof(struct acl_right *));
-    out->first = arena_array(arena, hosts + 2, sizeof(size_t));
-    if (out->rights == NULL || out->first == NULL)
-        return RES_EMEM;
-    /* Counted two places on, so that filling leaves each start where it belongs. */
-    for (size_t i = 0; i < acl->right_count; i++)
-        out->first[acl->rights[i]->host->index + 2]++;
-    for (size_t i = 2; i < hosts + 2; i++)
-        out->first[i] += out->first[i - 1];
-    for (size_t i = 0; i < acl->right_count; i++) {
-        const struct acl_right *right = acl->rights[i];
-        out->rights[out->first[right->host->index + 1]++] = right;
-    }
-    return RES_OK;
-}
-
 /* The rights of a host, which may be none. */
-static size_t rights_of(const struct rightset_asked *asked, const struct listed *listed,
-                        const struct acl_right *const **out)
+static size_t rights_of(const struct rightset_asked *asked,
+                        const struct acl_right **out)
 {
     const struct acl_host *host = asked->host;
 
-    *out = host == NULL ? NULL : listed->rights + listed->first[host->index];
-    return host == NULL ? 0
-                        : listed->first[host->index + 1] - listed->first[host->index];
+    *out = host == NULL ? NULL : acl_host_rights(asked->acl, host);
+    return host == NULL ? 0 : host->right_count;
 }
 
 static bool is_all_in(const struct acl_from_line *lines,
@@ -78,23 +48,16 @@ static bool is_from_equal(const struct acl_from_line *a, const struct acl_from_l
     return (a == NULL) == (b == NULL) && is_all_in(a, b) && is_all_in(b, a);
 }
 
-static bool is_right_equal(const struct acl_right *a, const struct acl_right *b)
-{
-    return a->stars == b->stars && a->is_subtree == b->is_subtree &&
-           name_equal(a->owner, b->owner) &&
-           acl_is_same_terms(a->grant->terms, b->grant->terms);
-}
-
 /* The usual case: nothing is asked of a host whose rights read the same. */
 static bool is_host_equal(const struct comparing *c)
 {
-    const struct acl_right *const *old, *const *new;
-    size_t count = rights_of(&c->asking.old, &c->old, &old);
+    const struct acl_right *old, *new;
+    size_t count = rights_of(&c->asking.old, &old);
 
-    if (c->asking.is_from_changed || count != rights_of(&c->asking.new, &c->new, &new))
+    if (c->asking.is_from_changed || count != rights_of(&c->asking.new, &new))
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (!is_right_equal(old[i], new[i]))
+        if (!acl_is_same_right(&old[i], &new[i]))
             return false;
     }
     return true;
@@ -223,14 +186,12 @@ static void drop_doubles(struct regions *regions)
     regions->count = kept;
 }
 
-static void add_owners(struct regions *regions, const struct acl_right *const *rights,
+static void add_owners(struct regions *regions, const struct acl_right *rights,
                        size_t count, bool wants_patterns)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct acl_right *right = rights[i];
-        if ((right->stars != 0) == wants_patterns)
-            regions->all[regions->count++] =
-                (struct region){right->owner, right->stars, right->is_subtree};
+        if (rights[i].is_pattern == wants_patterns)
+            regions->all[regions->count++] = acl_right_region(&rights[i]);
     }
 }
 
@@ -238,9 +199,9 @@ static void add_owners(struct regions *regions, const struct acl_right *const *r
 static enum result collect(struct comparing *c, bool wants_patterns,
                            struct regions *out)
 {
-    const struct acl_right *const *old, *const *new;
-    size_t old_count = rights_of(&c->asking.old, &c->old, &old);
-    size_t new_count = rights_of(&c->asking.new, &c->new, &new);
+    const struct acl_right *old, *new;
+    size_t old_count = rights_of(&c->asking.old, &old);
+    size_t new_count = rights_of(&c->asking.new, &new);
 
     *out = (struct regions){0};
     out->all = arena_array(&c->scratch, old_count + new_count, sizeof(*out->all));
@@ -456,22 +417,21 @@ static enum result compare_hosts(struct comparing *c)
 /* ---- keys ---- */
 
 /* The key's claim, if its host may do anything at all. */
-static struct acl_credential claim_of(struct rightset_asked *asked,
-                                      const struct listed *listed, struct name key_name)
+static struct acl_credential claim_of(const struct acl *acl, struct name key_name)
 {
-    struct acl_credential key = acl_credential_of(asked->acl, key_name);
-    const struct acl_right *const *rights;
+    struct acl_credential key = acl_credential_of(acl, key_name);
 
-    asked->host = key.host;
-    return rights_of(asked, listed, &rights) > 0 ? key : (struct acl_credential){0};
+    if (key.host != NULL && key.host->right_count == 0)
+        key.host = NULL;
+    return key;
 }
 
-static struct rightset_side side_of(struct acl_credential key)
+static struct rightset_side side_of(const struct acl *acl, struct acl_credential key)
 {
     if (key.host == NULL)
         return (struct rightset_side){0};
     return (struct rightset_side){
-        .place = acl_credential_place(key), .host = key.host, .key = key};
+        .place = acl_credential_place(acl, key), .host = key.host, .key = key};
 }
 
 static enum result tell_key(struct comparing *c, enum rightset_sign sign,
@@ -484,8 +444,8 @@ static enum result tell_key(struct comparing *c, enum rightset_sign sign,
                        .sign = sign,
                        .host = either.host->name,
                        .owner = acl_credential_name(either),
-                       .old = side_of(old),
-                       .new = side_of(new),
+                       .old = side_of(c->asking.old.acl, old),
+                       .new = side_of(c->asking.new.acl, new),
                    });
 }
 
@@ -498,8 +458,8 @@ static bool is_as_long(struct acl_credential a, struct acl_credential b)
 static enum result compare_key(struct comparing *c, struct name key_name)
 {
     static const struct acl_credential none = {0};
-    struct acl_credential old = claim_of(&c->asking.old, &c->old, key_name);
-    struct acl_credential new = claim_of(&c->asking.new, &c->new, key_name);
+    struct acl_credential old = claim_of(c->asking.old.acl, key_name);
+    struct acl_credential new = claim_of(c->asking.new.acl, key_name);
     enum result res = RES_OK;
 
     if (old.host != NULL && new.host != NULL &&
@@ -596,11 +556,7 @@ enum result rightset_compare(const struct acl *old, const struct acl *new,
     c.asking.old.acl = old;
     c.asking.new.acl = new;
     c.asking.arena = &c.scratch;
-    enum result res = list_by_host(old, arena, &c.old);
-    if (res == RES_OK)
-        res = list_by_host(new, arena, &c.new);
-    if (res == RES_OK)
-        res = compare_aliases(&c);
+    enum result res = compare_aliases(&c);
     if (res == RES_OK)
         res = compare_hosts(&c);
     if (res == RES_OK)

@@ -109,14 +109,14 @@ enum result rightset_adds_of(const struct acl_right *const *rights, size_t count
     size_t room = 0;
 
     for (size_t i = 0; i < count; i++)
-        room += parts_of(&rights[i]->grant->terms->check);
+        room += parts_of(&rights[i]->terms->check);
     out->all = arena_array(arena, room, sizeof(*out->all));
     out->count = 0;
     if (out->all == NULL)
         return RES_EMEM;
     for (size_t i = 0; i < count; i++) {
-        if (is_add_of(rights[i]->grant->terms, type))
-            put_terms(out, rights[i]->grant->terms);
+        if (is_add_of(rights[i]->terms, type))
+            put_terms(out, rights[i]->terms);
     }
     return RES_OK;
 }

@@ -37,7 +37,7 @@ static uint8_t ops_of(const struct reach *reach, uint16_t type, struct name name
     unsigned ops = 0;
 
     for (size_t i = 0; i < reach->count; i++)
-        ops |= ops_for(reach->rights[i]->grant->terms, type);
+        ops |= ops_for(reach->rights[i]->terms, type);
     if (type == TYPE_NS && acl_is_apex(reach->asked->acl, name))
         ops &= ~(1u << UPDATE_DELETE_RRSET); /* never granted there */
     return (uint8_t)ops;
@@ -48,8 +48,8 @@ static enum result fill_side(const struct reach *reach, uint16_t type, uint8_t o
 {
     out->host = reach->asked->host;
     for (size_t i = 0; i < reach->count && out->place.file == NULL; i++) {
-        if ((ops_for(reach->rights[i]->grant->terms, type) & ops) != 0)
-            out->place = reach->rights[i]->grant->place;
+        if ((ops_for(reach->rights[i]->terms, type) & ops) != 0)
+            out->place = acl_right_place(reach->asked->acl, reach->rights[i]);
     }
     if ((ops & 1u << UPDATE_ADD) == 0)
         return RES_OK;
@@ -121,7 +121,7 @@ static enum result compare_type(struct asking *a, uint16_t type)
 static size_t add_types(const struct reach *reach, uint16_t *types, size_t count)
 {
     for (size_t i = 0; i < reach->count; i++) {
-        const struct acl_terms *terms = reach->rights[i]->grant->terms;
+        const struct acl_terms *terms = reach->rights[i]->terms;
         for (size_t k = 0; k < terms->type_count; k++) {
             size_t at = 0;
             while (at < count && types[at] != terms->types[k])
@@ -138,7 +138,7 @@ static bool is_reach_equal(const struct reach *a, const struct reach *b)
     if (a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count; i++) {
-        if (!acl_is_same_terms(a->rights[i]->grant->terms, b->rights[i]->grant->terms))
+        if (!acl_is_same_terms(a->rights[i]->terms, b->rights[i]->terms))
             return false;
     }
     return true;

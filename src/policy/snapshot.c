@@ -227,6 +227,8 @@ static enum result join_parts(struct loading *l, bool has_zones)
     if (is_fatal(aliases))
         return aliases;
     enum result res = acl_compile(&s->source, &s->zones, &s->arena, l->diags, &s->acl);
+    if (res == RES_OK && !l->wanted->with_grants)
+        acl_source_drop_grants(&s->source);
     if (is_fatal(res) || !l->wanted->with_keys)
         return res;
     const struct keyring_parts parts = {

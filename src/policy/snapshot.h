@@ -52,6 +52,7 @@ struct snapshot_instead {
 
 struct snapshot_wanted {
     bool with_keys;      /* false: key files are not opened; the tool's questions */
+    bool with_grants;    /* the words of the grants stay, for who would change them */
     uid_t key_owner;     /* beside root, who may own key files (O-3) */
     uint64_t generation; /* of the new snapshot */
     int64_t now_s;

@@ -71,7 +71,7 @@ static int compare_delegations(const void *left, const void *right)
     int order = compare_canonically(a->original, b->original);
     if (order != 0)
         return order;
-    return (a->right->order > b->right->order) - (a->right->order < b->right->order);
+    return acl_right_compare(a->right, b->right);
 }
 
 static size_t keep_first_of_each(struct delegation *all, size_t count)
@@ -79,7 +79,7 @@ static size_t keep_first_of_each(struct delegation *all, size_t count)
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (kept > 0 && name_equal(all[kept - 1].original, all[i].original) &&
-            all[kept - 1].right->stars == all[i].right->stars)
+            acl_right_stars(all[kept - 1].right) == acl_right_stars(all[i].right))
             continue;
         all[kept++] = all[i];
     }
@@ -89,12 +89,12 @@ static size_t keep_first_of_each(struct delegation *all, size_t count)
 static enum result add_right(struct cnames *c, const struct acl_right *right)
 {
     const struct zones *zones = &c->tool->snapshot->zones;
-    struct delegation d = {.right = right, .original = right->owner};
+    struct delegation d = {.right = right, .original = acl_right_owner(right)};
     struct name_buf target;
-    d.zone = zones_find(zones, right->owner);
+    d.zone = zones_find(zones, d.original);
     if (d.zone == NULL || d.zone->is_dynamic)
         return RES_OK;
-    if (right->stars != 0 || zones_bind(zones, right->owner, &target) != RES_OK) {
+    if (right->is_pattern || zones_bind(zones, d.original, &target) != RES_OK) {
         c->others[c->other_count++] = d;
         return RES_OK;
     }
@@ -113,8 +113,9 @@ static enum result collect(struct cnames *c)
     c->others = arena_array(arena, acl->right_count, sizeof *c->others);
     if (c->needed == NULL || c->others == NULL)
         return RES_EMEM;
-    for (size_t i = 0; i < acl->right_count; i++) {
-        if (add_right(c, acl->rights[i]) != RES_OK)
+    struct acl_walk walk = {0};
+    for (const struct acl_right *right; (right = acl_walk_next(acl, &walk)) != NULL;) {
+        if (add_right(c, right) != RES_OK)
             return RES_EMEM;
     }
     qsort(c->needed, c->needed_count, sizeof *c->needed, compare_delegations);
@@ -257,10 +258,10 @@ static void print_needed(const struct cnames *c)
     }
     for (size_t i = 0; i < c->other_count; i++) {
         const struct acl_right *right = c->others[i].right;
+        struct place place = acl_right_place(&c->tool->snapshot->acl, right);
         printf("; %s. (host %s, %s:%u): %s\n", tool_owner_text(c->tool, right),
-               tool_name_text(c->tool, right->host->name), right->grant->place.file,
-               right->grant->place.line,
-               right->stars != 0 ? "a pattern: a CNAME for each name that is used"
+               tool_name_text(c->tool, right->host->name), place.file, place.line,
+               right->is_pattern ? "a pattern: a CNAME for each name that is used"
                                  : "no shadow: it cannot be written");
     }
 }
@@ -333,14 +334,14 @@ static void json_delegation(const struct cnames *c, struct json *json,
 {
     struct tool *tool = c->tool;
     const struct acl_right *right = d->right;
+    struct place place = acl_right_place(&tool->snapshot->acl, right);
     json_string(json, "original", tool_owner_text(tool, right));
     if (d->target.octets != NULL)
         json_string(json, "target", tool_name_text(tool, d->target));
     json_string(json, "zone", tool_name_text(tool, d->zone->name));
     json_string(json, "host", tool_name_text(tool, right->host->name));
     json_string(json, "rule",
-                arena_printf(&tool->arena, "%s:%u", right->grant->place.file,
-                             right->grant->place.line));
+                arena_printf(&tool->arena, "%s:%u", place.file, place.line));
 }
 
 static void json_needed(const struct cnames *c, struct tool_page *page)
@@ -367,7 +368,7 @@ static void json_others(const struct cnames *c, struct tool_page *page)
     for (int is_pattern = 1; is_pattern >= 0; is_pattern--) {
         json_array_open(json, keys[is_pattern]);
         for (size_t i = 0; i < c->other_count; i++) {
-            if ((c->others[i].right->stars != 0) != is_pattern)
+            if (c->others[i].right->is_pattern != is_pattern)
                 continue;
             json_object_open(json, NULL);
             json_delegation(c, json, &c->others[i]);

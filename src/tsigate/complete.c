@@ -59,10 +59,10 @@ static void offer_keys(const struct completion *c)
 static void offer_owners(const struct completion *c)
 {
     const struct acl *acl = &c->tool->snapshot->acl;
-    for (size_t i = 0; i < acl->right_count; i++) {
-        const struct acl_right *right = acl->rights[i];
-        if (right->stars == 0 && !right->is_subtree)
-            offer_name(c, right->owner);
+    struct acl_walk walk = {0};
+    for (const struct acl_right *right; (right = acl_walk_next(acl, &walk)) != NULL;) {
+        if (!right->is_pattern)
+            offer_name(c, acl_right_owner(right));
     }
 }
 

@@ -144,7 +144,7 @@ static const struct acl_check *check_of_add(struct explain *e)
     const struct acl_right *rights[ACL_RIGHTS_MAX];
     size_t count = acl_rights_of(&snapshot->acl, who.host, rewrite.original, rights);
     for (size_t i = 0; i < count; i++) {
-        const struct acl_terms *terms = rights[i]->grant->terms;
+        const struct acl_terms *terms = rights[i]->terms;
         for (size_t k = 0; k < terms->type_count; k++) {
             if (terms->types[k] == item->type && (terms->ops & 1U << UPDATE_ADD) != 0)
                 return &terms->check;
@@ -193,7 +193,7 @@ static void print_who(struct explain *e, struct writer *w)
     writer_printf(w, "host %s", tool_name_text(tool, who.host->name));
     if (who.credential.host == NULL)
         return;
-    struct place place = acl_credential_place(who.credential);
+    struct place place = acl_credential_place(&tool->snapshot->acl, who.credential);
     writer_printf(w, ", by key %s (%s:%u)", tool_name_text(tool, e->ask.who),
                   place.file, place.line);
 }
@@ -242,7 +242,7 @@ static void print_names(struct explain *e, struct writer *w)
     if (change->right != NULL) {
         print_label(w, "grant");
         explain_rule(change, w);
-        writer_printf(w, "  (%s)", change->right->grant->terms->profile->name);
+        writer_printf(w, "  (%s)", change->right->terms->profile->name);
     }
     print_label(w, "original");
     writer_string(w, tool_name_text(tool, rewrite->original));
@@ -347,14 +347,12 @@ static void json_change(struct explain *e, struct json *json)
     json_name(json, "zone", tool,
               change->rewrite.zone != NULL ? change->rewrite.zone->name
                                            : (struct name){NULL, 0});
-    const struct place *rule =
-        change->right != NULL ? &change->right->grant->place : NULL;
+    bool has_rule = change->right != NULL;
     json_string(json, "rule",
-                rule != NULL
-                    ? arena_printf(&tool->arena, "%s:%u", rule->file, rule->line)
-                    : NULL);
-    json_string(json, "profile",
-                rule != NULL ? change->right->grant->terms->profile->name : NULL);
+                has_rule ? arena_printf(&tool->arena, "%s:%u", change->rule.file,
+                                        change->rule.line)
+                         : NULL);
+    json_string(json, "profile", has_rule ? change->right->terms->profile->name : NULL);
     if (change->item.op == UPDATE_ADD && change->reason == REASON_PERMITTED)
         json_number(json, "ttl", change->ttl);
     if (change->item.op != UPDATE_DELETE_NAME)
@@ -425,10 +423,10 @@ static int judge(struct explain *e)
 /* A value made up that the check does not take says nothing about the change. */
 static int ask_for_value(const struct explain *e)
 {
-    const struct acl_right *right = e->change->right;
+    const struct change *change = e->change;
     return tool_usage(e->tool, "%s:%u checks the value (%s): give a VALUE",
-                      right->grant->place.file, right->grant->place.line,
-                      right->grant->terms->check.text);
+                      change->rule.file, change->rule.line,
+                      change->right->terms->check.text);
 }
 
 int explain_main(struct tool *tool, int argc, char **argv)
@@ -452,7 +450,7 @@ int explain_main(struct tool *tool, int argc, char **argv)
     if (code != TOOL_DONE)
         return code;
     if (e.is_value_made_up && e.plan.reason == REASON_VALUE_NOT_ALLOWED &&
-        e.change->right->grant->terms->check.kind == ACL_CHECK_MATCH)
+        e.change->right->terms->check.kind == ACL_CHECK_MATCH)
         return ask_for_value(&e);
     code = tool->is_json ? print_json(&e) : print_text(&e);
     if (code != TOOL_DONE)

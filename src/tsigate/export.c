@@ -51,10 +51,11 @@ static void remark(struct export *export, const struct acl_right *right,
     if (!make_room(export, (void **)&export->remarks, export->remark_count,
                    &export->remark_capacity, sizeof *export->remarks))
         return;
-    const char *text = arena_printf(export->arena, "%s:%u: %s %s: %s",
-                                    right->grant->place.file, right->grant->place.line,
-                                    tool_name_text(export->tool, right->host->name),
-                                    tool_owner_text(export->tool, right), why);
+    struct place place = acl_right_place(&export->tool->snapshot->acl, right);
+    const char *text =
+        arena_printf(export->arena, "%s:%u: %s %s: %s", place.file, place.line,
+                     tool_name_text(export->tool, right->host->name),
+                     tool_owner_text(export->tool, right), why);
     export->has_no_memory = export->has_no_memory || text == NULL;
     export->remarks[export->remark_count++] = text != NULL ? text : "?";
 }
@@ -73,10 +74,10 @@ static void find_exact(struct found *found)
 {
     const struct zones *zones = &found->export->tool->snapshot->zones;
     struct rewrite rewrite;
-    if (zones_find(zones, found->right->owner) == NULL)
+    if (zones_find(zones, acl_right_owner(found->right)) == NULL)
         return;
-    if (zones_rewrite(zones, found->right->owner, found->export->arena, &rewrite) !=
-        RES_OK) {
+    if (zones_rewrite(zones, acl_right_owner(found->right), found->export->arena,
+                      &rewrite) != RES_OK) {
         found->export->has_no_memory = true;
         return;
     }
@@ -122,10 +123,11 @@ static void find_below(struct found *found, struct name tail)
 static void find_written(struct found *found)
 {
     const struct acl_right *right = found->right;
-    if (right->stars == 0)
+    if (!right->is_pattern)
         find_exact(found);
     else
-        find_below(found, name_parent(acl_pattern_tail(right->owner, right->stars)));
+        find_below(found, name_parent(acl_pattern_tail(acl_right_owner(right),
+                                                       acl_right_stars(right))));
 }
 
 /* ---- the gateway's own key ---- */
@@ -153,7 +155,7 @@ static void take_for_gateway(struct found *found, const struct zone *zone,
 {
     struct export *export = found->export;
     const struct zones *zones = &export->tool->snapshot->zones;
-    const struct acl_terms *terms = found->right->grant->terms;
+    const struct acl_terms *terms = found->right->terms;
     const struct shadow *shadow = zones_shadow_at(zones, name);
     if (shadow == NULL && reach == EXPORT_BELOW)
         shadow = map_get(&zones->by_at, name.octets, name.len);
@@ -182,7 +184,7 @@ static void write_validity(const struct export *export, struct acl_credential ke
 static const char *without(struct export *export, const struct acl_right *right,
                            struct acl_credential key)
 {
-    const struct acl_terms *terms = right->grant->terms;
+    const struct acl_terms *terms = right->terms;
     uint8_t octets[LIMIT_LINE_OCTETS];
     struct writer w = writer_of(octets, sizeof octets);
     if (terms->check.kind != ACL_CHECK_ANY && terms->check.text != NULL)
@@ -226,10 +228,10 @@ static void take_for_host(struct found *found, const struct zone *zone,
         .reach = reach,
         .name = name,
         .right = right,
+        .place = acl_right_place(&export->tool->snapshot->acl, right),
     };
     found->count++;
-    type_set_add_all(&rule.types, right->grant->terms->types,
-                     right->grant->terms->type_count);
+    type_set_add_all(&rule.types, right->terms->types, right->terms->type_count);
     struct acl_credential key = acl_credential_first(right->host);
     do
         take_for_key(export, &rule, key);
@@ -239,7 +241,7 @@ static void take_for_host(struct found *found, const struct zone *zone,
 /* `**` at the left end alone has its like there. */
 static bool is_expressible(const struct acl_right *right)
 {
-    return right->stars == 0 || (right->stars == 1 && right->is_subtree);
+    return !right->is_pattern || (acl_right_stars(right) == 1 && right->is_subtree);
 }
 
 /* ---- the command ---- */
@@ -247,13 +249,15 @@ static bool is_expressible(const struct acl_right *right)
 static void collect(struct export *export)
 {
     const struct acl *acl = &export->tool->snapshot->acl;
-    for (size_t i = 0; i < acl->right_count; i++) {
+    const struct acl_right **rights = acl_list_rights(acl, export->arena);
+    export->has_no_memory = export->has_no_memory || rights == NULL;
+    for (size_t i = 0; rights != NULL && i < acl->right_count; i++) {
         struct found found = {
             .export = export,
-            .right = acl->rights[i],
+            .right = rights[i],
             .take = export->is_per_right ? take_for_host : take_for_gateway,
         };
-        if ((found.right->grant->terms->ops & UPDATE_OPS_MASK) == 0) {
+        if ((found.right->terms->ops & UPDATE_OPS_MASK) == 0) {
             remark(export, found.right, "it changes nothing");
             continue;
         }

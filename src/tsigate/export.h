@@ -21,6 +21,7 @@ struct export_rule {
     struct name name;
     struct type_set types;
     const struct acl_right *right; /* NULL: the gateway's own */
+    struct place place;            /* of the right */
     const char *without; /* what the primary does not look at; NULL: nothing */
     size_t order;
 };

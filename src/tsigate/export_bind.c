@@ -22,8 +22,7 @@ static void print_rule(const struct export *export, const struct export_rule *ru
         printf(" %s", tool_type_text(tool, rule->types.all[i]));
     putchar(';');
     if (rule->right != NULL)
-        printf(" // %s:%u", rule->right->grant->place.file,
-               rule->right->grant->place.line);
+        printf(" // %s:%u", rule->place.file, rule->place.line);
     if (rule->without != NULL)
         printf(", but for: %s", rule->without);
     putchar('\n');

@@ -79,8 +79,7 @@ static void print_group(const struct export *export, size_t first, size_t len,
     for (size_t i = 0; i < len; i++) {
         type_set_add_all(&types, rules[i].types.all, rules[i].types.count);
         if (rules[i].right != NULL)
-            printf("  # %s:%u%s%s\n", rules[i].right->grant->place.file,
-                   rules[i].right->grant->place.line,
+            printf("  # %s:%u%s%s\n", rules[i].place.file, rules[i].place.line,
                    rules[i].without != NULL ? ", but for: " : "",
                    rules[i].without != NULL ? rules[i].without : "");
     }

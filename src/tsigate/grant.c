@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/acl_index.h"
 #include "tsigate/change.h"
 #include "tsigate/install.h"
 
@@ -20,7 +21,8 @@ static const char *only_file(struct tool *tool)
 static const char *choose_file(struct tool *tool, struct name host)
 {
     const struct acl_host *known = acl_host_named(&tool->snapshot->acl, host);
-    return known != NULL ? known->place.file : only_file(tool);
+    return known != NULL ? acl_host_place(&tool->snapshot->acl, known).file
+                         : only_file(tool);
 }
 
 /* ---- what is there already ---- */
@@ -29,14 +31,12 @@ static const char *choose_file(struct tool *tool, struct name host)
 static bool covers(const struct acl *acl, const struct acl_right *other,
                    const struct acl_right *right)
 {
-    if (other->host != right->host || other->grant == right->grant ||
-        other->grant->terms->profile != right->grant->terms->profile ||
-        !acl_is_same_terms(other->grant->terms, right->grant->terms))
+    if (other->line == right->line || other->terms->profile != right->terms->profile)
         return false;
-    if (right->stars == 0)
-        return acl_right_matches(acl, other, right->owner);
-    return other->stars == right->stars && other->is_subtree == right->is_subtree &&
-           name_equal(other->owner, right->owner);
+    if (right->is_pattern)
+        return acl_is_same_right(other, right);
+    return acl_is_same_terms(other->terms, right->terms) &&
+           acl_right_matches(acl, other, acl_right_owner(right));
 }
 
 /* The line in the file as it is: ours is not in it. */
@@ -50,9 +50,10 @@ static unsigned line_before(const struct place *place, const struct place *added
 static const struct acl_right *find_cover(const struct acl *acl,
                                           const struct acl_right *right)
 {
-    for (size_t i = 0; i < acl->right_count; i++) {
-        if (covers(acl, acl->rights[i], right))
-            return acl->rights[i];
+    const struct acl_right *rights = acl_host_rights(acl, right->host);
+    for (size_t i = 0; i < right->host->right_count; i++) {
+        if (covers(acl, &rights[i], right))
+            return &rights[i];
     }
     return NULL;
 }
@@ -60,12 +61,13 @@ static const struct acl_right *find_cover(const struct acl *acl,
 static void tell_present(const struct install *install, const struct acl_right *right,
                          const struct acl_right *other)
 {
-    const struct place *place = &other->grant->place;
-    tool_fail(TOOL_NO, "%s:%u: this gives host %s %s already (%s)", place->file,
-              line_before(place, &right->grant->place),
+    const struct acl *acl = &install->new.snapshot->acl;
+    const struct place place = acl_right_place(acl, other);
+    const struct place added = acl_right_place(acl, right);
+    tool_fail(TOOL_NO, "%s:%u: this gives host %s %s already (%s)", place.file,
+              line_before(&place, &added),
               tool_name_text(install->tool, right->host->name),
-              tool_owner_text(install->tool, right),
-              right->grant->terms->profile->name);
+              tool_owner_text(install->tool, right), right->terms->profile->name);
 }
 
 /* The rights of the new line, and how many of them somebody else's lines give. */
@@ -79,10 +81,10 @@ static struct present find_present(const struct install *install, unsigned line,
 {
     const struct acl *acl = &install->new.snapshot->acl;
     struct present present = {0};
-    for (size_t i = 0; i < acl->right_count; i++) {
-        const struct acl_right *right = acl->rights[i];
-        const struct place *added = &right->grant->place;
-        if (added->line != line || strcmp(added->file, install->listed) != 0)
+    struct acl_walk walk = {0};
+    for (const struct acl_right *right; (right = acl_walk_next(acl, &walk)) != NULL;) {
+        const struct place added = acl_right_place(acl, right);
+        if (added.line != line || strcmp(added.file, install->listed) != 0)
             continue;
         const struct acl_right *other = find_cover(acl, right);
         present.rights++;

@@ -182,7 +182,7 @@ static int refuse_known(struct tool *tool, const struct key_plan *plan)
     struct acl_credential claim = acl_credential_of(&tool->snapshot->acl, plan->key);
     if (claim.host == NULL || name_equal(claim.host->name, plan->host))
         return TOOL_DONE;
-    struct place place = acl_credential_place(claim);
+    struct place place = acl_credential_place(&tool->snapshot->acl, claim);
     return tool_fail(TOOL_NO, "key %s is host %s's (%s:%u)", plan->key_text,
                      tool_name_text(tool, claim.host->name), place.file, place.line);
 }

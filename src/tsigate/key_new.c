@@ -19,11 +19,12 @@ static const char *steps_here(struct tool *tool, const struct key_plan *plan)
                             plan->host_text,
                             key_command(tool, "grant", words != NULL ? words : ""));
     } else if (acl_credential_of(acl, plan->key).host == NULL) {
+        const struct place place = acl_host_place(acl, host);
         text = arena_printf(&tool->arena,
                             "\n# The key is of no use before it stands in the block of "
                             "host %s (%s:%u):\n#     key %s\n%s\n",
-                            plan->host_text, host->place.file, host->place.line,
-                            plan->key_text, reload);
+                            plan->host_text, place.file, place.line, plan->key_text,
+                            reload);
     } else {
         text = arena_printf(&tool->arena, "\n%s\n", reload);
     }

@@ -20,9 +20,9 @@ static const char *dated_name(struct tool *tool, const char *host)
 }
 
 /* The file in which the host's keys are listed, else where it is declared. */
-static const char *file_of(const struct acl_host *host)
+static const char *file_of(const struct acl *acl, const struct acl_host *host)
 {
-    const char *file = host->place.file;
+    const char *file = acl_host_place(acl, host).file;
     for (const struct acl_key_line *line = acl_host_keys(host); line != NULL;
          line = line->next)
         file = line->place.file;
@@ -86,7 +86,7 @@ static void tell_end(struct tool *tool, const struct acl_host *host,
 static int rotate(struct tool *tool, const struct acl_host *host,
                   struct install *install, struct key_plan *plan)
 {
-    int code = install_open_sound(install, file_of(host));
+    int code = install_open_sound(install, file_of(&tool->snapshot->acl, host));
     if (code == TOOL_DONE)
         code = add_key(tool, install, host, plan);
     install_close(install);

@@ -180,7 +180,7 @@ static const char *choose_file(struct revoke *r)
         if (look_at(r, grant).is_any)
             return grant->place.file;
     }
-    return host->place.file;
+    return acl_host_place(&snapshot->acl, host).file;
 }
 
 /* ---- patterns that reach it ---- */
@@ -203,16 +203,15 @@ static bool reaches(struct revoke *r, const struct acl_right *right, struct name
         fill.port = port->port;
         fill.proto = port->proto;
     }
-    return acl_template_fill(&right->grant->terms->profile->owner, &fill, &owner) ==
-               RES_OK &&
+    return acl_template_fill(&right->terms->profile->owner, &fill, &owner) == RES_OK &&
            owner.stars == 0 &&
            acl_right_matches(&r->install.old.snapshot->acl, right,
                              name_of(&owner.name));
 }
 
-static bool reaches_any(struct revoke *r, const struct acl_right *right)
+static bool reaches_any(struct revoke *r, const struct acl_grant *grant,
+                        const struct acl_right *right)
 {
-    const struct acl_grant *grant = right->grant;
     for (size_t i = 0; i < r->name_count; i++) {
         struct name_buf name;
         if (r->names[i][0] != '=' ||
@@ -228,19 +227,30 @@ static bool reaches_any(struct revoke *r, const struct acl_right *right)
     return false;
 }
 
+/* Whether a pattern that the grant gives the host reaches any of it. */
+static bool has_pattern(struct revoke *r, const struct acl_grant *grant,
+                        const struct acl_host *host)
+{
+    const struct acl_right *rights =
+        acl_host_rights(&r->install.old.snapshot->acl, host);
+    for (size_t i = 0; i < host->right_count; i++) {
+        if (rights[i].line == grant->line && rights[i].is_pattern &&
+            reaches_any(r, grant, &rights[i]))
+            return true;
+    }
+    return false;
+}
+
 static void refuse_patterns(struct revoke *r)
 {
-    const struct acl *acl = &r->install.old.snapshot->acl;
-    const struct acl_grant *last = NULL;
-    for (size_t i = 0; i < acl->right_count; i++) {
-        const struct acl_right *right = acl->rights[i];
-        if (right->stars == 0 || right->grant == last ||
-            !name_equal(right->host->name, r->change.host) ||
-            strcmp(right->grant->terms->profile->name, r->change.profile) != 0 ||
-            !reaches_any(r, right))
-            continue;
-        last = right->grant;
-        refuse(r, last, "a pattern gives this right");
+    const struct snapshot *snapshot = r->install.old.snapshot;
+    const struct acl_host *host = acl_host_named(&snapshot->acl, r->change.host);
+    for (const struct acl_grant *grant = snapshot->source.grants;
+         host != NULL && grant != NULL; grant = grant->next) {
+        if ((grant->host == NULL || grant->host == host) &&
+            strcmp(grant->terms->profile->name, r->change.profile) == 0 &&
+            has_pattern(r, grant, host))
+            refuse(r, grant, "a pattern gives this right");
     }
 }
 

@@ -66,9 +66,10 @@ static const char *from_text(struct tool *tool, const struct acl_host *host)
     return page_text(tool, &w);
 }
 
-static const char *place_text(struct tool *tool, const struct place *place)
+static const char *rule_text(struct tool *tool, const struct acl_right *right)
 {
-    return arena_printf(&tool->arena, "%s:%u", place->file, place->line);
+    struct place place = acl_right_place(&tool->snapshot->acl, right);
+    return arena_printf(&tool->arena, "%s:%u", place.file, place.line);
 }
 
 /* One key with its bounds: "mx1-2027 (from 2027-01-01T00:00:00Z)". */
@@ -113,14 +114,14 @@ static int compare_rows(const void *left, const void *right)
     int order = strcmp(a->line, b->line);
     if (order != 0)
         return order;
-    return (a->right->order > b->right->order) - (a->right->order < b->right->order);
+    return acl_right_compare(a->right, b->right);
 }
 
 /* HOST OWNER TYPE OPERATIONS TTL CHECK FROM */
 static const char *row_line(struct tool *tool, const struct acl_right *right,
                             uint16_t type)
 {
-    const struct acl_terms *terms = right->grant->terms;
+    const struct acl_terms *terms = right->terms;
     return arena_printf(&tool->arena, "%s\t%s\t%s\t%s\t%s\t%s\t%s",
                         tool_name_text(tool, right->host->name),
                         tool_owner_text(tool, right), tool_type_text(tool, type),
@@ -130,10 +131,11 @@ static const char *row_line(struct tool *tool, const struct acl_right *right,
 
 static size_t count_rows(const struct acl *acl, const struct acl_host *host)
 {
+    struct acl_walk walk = {0};
     size_t count = 0;
-    for (size_t i = 0; i < acl->right_count; i++) {
-        if (host == NULL || acl->rights[i]->host == host)
-            count += acl->rights[i]->grant->terms->type_count;
+    for (const struct acl_right *right; (right = acl_walk_next(acl, &walk)) != NULL;) {
+        if (host == NULL || right->host == host)
+            count += right->terms->type_count;
     }
     return count;
 }
@@ -144,15 +146,16 @@ static struct right_row *collect_rows(struct tool *tool, const struct acl_host *
 {
     const struct acl *acl = &tool->snapshot->acl;
     struct right_row *rows = arena_array(&tool->arena, count, sizeof *rows);
+    const struct acl_right *right;
+    struct acl_walk walk = {0};
     size_t at = 0;
-    for (size_t i = 0; rows != NULL && i < acl->right_count; i++) {
-        const struct acl_right *right = acl->rights[i];
+    while (rows != NULL && (right = acl_walk_next(acl, &walk)) != NULL) {
         if (host != NULL && right->host != host)
             continue;
-        for (size_t k = 0; k < right->grant->terms->type_count; k++) {
+        for (size_t k = 0; k < right->terms->type_count; k++) {
             struct right_row *row = &rows[at++];
             row->right = right;
-            row->type = right->grant->terms->types[k];
+            row->type = right->terms->types[k];
             row->line = row_line(tool, right, row->type);
             if (row->line == NULL)
                 return NULL;
@@ -165,7 +168,7 @@ static void write_right_json(struct tool *tool, const struct right_row *row,
                              struct json *json)
 {
     const struct acl_right *right = row->right;
-    const struct acl_terms *terms = right->grant->terms;
+    const struct acl_terms *terms = right->terms;
     json_object_open(json, NULL);
     json_string(json, "host", tool_name_text(tool, right->host->name));
     json_string(json, "owner", tool_owner_text(tool, right));
@@ -185,8 +188,8 @@ static void write_right_json(struct tool *tool, const struct right_row *row,
     json_string(json, "from",
                 acl_host_from(right->host) != NULL ? from_text(tool, right->host)
                                                    : NULL);
-    json_string(json, "profile", right->grant->terms->profile->name);
-    json_string(json, "rule", place_text(tool, &right->grant->place));
+    json_string(json, "profile", right->terms->profile->name);
+    json_string(json, "rule", rule_text(tool, right));
     json_object_close(json);
 }
 
@@ -243,8 +246,7 @@ int rights_main(struct tool *tool, int argc, char **argv)
     if (tool->is_json)
         return print_rights_json(tool, rows, count);
     for (size_t i = 0; i < count; i++)
-        printf("%s\t%s\n", rows[i].line,
-               place_text(tool, &rows[i].right->grant->place));
+        printf("%s\t%s\n", rows[i].line, rule_text(tool, rows[i].right));
     return TOOL_DONE;
 }
 
@@ -261,16 +263,16 @@ struct who_can {
 
 static void write_found(struct who_can *who, const struct acl_right *right)
 {
-    const struct acl_terms *terms = right->grant->terms;
+    const struct acl_terms *terms = right->terms;
     struct writer *w = &who->page->writer;
     struct tool *tool = who->tool;
     writer_printf(w, "\n\n%s%s\n", tool_name_text(tool, right->host->name),
-                  right->grant->host == NULL ? "  (every-host)" : "");
+                  right->is_for_all ? "  (every-host)" : "");
     writer_printf(w, "  key    %s\n", keys_text(tool, right->host));
     if (acl_host_from(right->host) != NULL)
         writer_printf(w, "  from   %s\n", from_text(tool, right->host));
-    writer_printf(w, "  grant  %s  (%s %s)\n", place_text(tool, &right->grant->place),
-                  right->grant->terms->profile->name, tool_owner_text(tool, right));
+    writer_printf(w, "  grant  %s  (%s %s)\n", rule_text(tool, right),
+                  right->terms->profile->name, tool_owner_text(tool, right));
     writer_printf(w, "  may    %s  %s  ttl %s", types_text(tool, terms),
                   ops_text(tool, terms), ttl_text(tool, terms));
     if (terms->check.kind != ACL_CHECK_ANY)
@@ -290,7 +292,7 @@ static void write_keys_json(struct who_can *who, const struct acl_host *host)
 
 static void write_found_json(struct who_can *who, const struct acl_right *right)
 {
-    const struct acl_terms *terms = right->grant->terms;
+    const struct acl_terms *terms = right->terms;
     struct json *json = &who->page->json;
     struct tool *tool = who->tool;
     json_object_open(json, NULL);
@@ -305,8 +307,8 @@ static void write_found_json(struct who_can *who, const struct acl_right *right)
     json_string(json, "ttl", ttl_text(tool, terms));
     json_string(json, "check",
                 terms->check.kind == ACL_CHECK_ANY ? NULL : terms->check.text);
-    json_string(json, "profile", right->grant->terms->profile->name);
-    json_string(json, "rule", place_text(tool, &right->grant->place));
+    json_string(json, "profile", right->terms->profile->name);
+    json_string(json, "rule", rule_text(tool, right));
     json_object_close(json);
 }
 
@@ -320,7 +322,7 @@ static void find_all(struct who_can *who)
                           who->rewrite.original, rights);
         for (size_t i = 0; i < count; i++) {
             if (who->type != TYPE_ANY &&
-                !acl_terms_have_type(rights[i]->grant->terms, who->type))
+                !acl_terms_have_type(rights[i]->terms, who->type))
                 continue;
             who->found++;
             if (who->tool->is_json)

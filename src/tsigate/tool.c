@@ -1,4 +1,5 @@
 #include "tsigate/tool.h"
+#include "policy/acl_index.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -137,6 +138,7 @@ static enum result read_site(struct tool *tool, const struct tool_wanted *wanted
         return result;
     const struct snapshot_wanted snapshot_wanted = {
         .with_keys = wanted->with_keys,
+        .with_grants = true,
         .key_owner = key_owner(&tool->snapshot->settings),
         .generation = 1,
         .now_s = tool->now_s,
@@ -226,8 +228,8 @@ const char *tool_owner_text(struct tool *tool, const struct acl_right *right)
 {
     uint8_t octets[NAME_TEXT_OCTETS + 4 * LIMIT_NAME_LABELS];
     struct writer w = writer_of(octets, sizeof octets);
-    right_text_owner(&w,
-                     &(struct region){right->owner, right->stars, right->is_subtree});
+    const struct region owner = acl_right_region(right);
+    right_text_owner(&w, &owner);
     const char *copy = arena_string_n(&tool->arena, (const char *)w.octets, w.len);
     return copy != NULL ? copy : "?";
 }

@@ -1,9 +1,11 @@
 /*
- * acl [GRANTS ...]: what an ACL of that many one-line grants costs (1,000, 10,000,
- * 100,000 and 1,000,000): seconds of CPU to load it from text, octets for each grant,
- * nanoseconds for a look-up that hits and for one that misses; and the octets of a key.
+ * acl [GRANTS ...]: what an ACL of that many rights costs (1,000, 10,000, 100,000 and
+ * 1,000,000 of them, one-line grants to a host each; and sites of other shapes with the
+ * most): seconds of CPU to load it from text, octets for each right, nanoseconds for a
+ * look-up that hits and for one that misses; and the octets of a key.
  */
 #include <malloc.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,26 @@
 struct text {
     char *chars;
     size_t len;
+};
+
+/* How rights are spread over hosts: right i is host i % hosts's. */
+struct shape {
+    const char *name;
+    uint32_t hosts;  /* 0: one for each right */
+    bool is_for_all; /* by every-host, a grant for each right of a host */
+};
+
+static const struct shape shapes[] = {
+    {"a host each", 0, false},
+    {"1,000 hosts", 1000, false},
+    {"one host", 1, false},
+    {"10,000 hosts, every-host", 10000, true},
+};
+
+struct site {
+    const struct shape *shape;
+    uint32_t rights;
+    uint32_t hosts;
 };
 
 struct rules {
@@ -65,32 +87,62 @@ static void check(const struct rules *rules, enum result res, const char *what)
                      : diag_format(rules->diags.first, text, sizeof(text)));
 }
 
-static struct text grants_text(uint32_t grants)
+static struct text text_new(size_t lines)
 {
-    struct text text = {.chars = malloc((size_t)grants * LINE_OCTETS + 1)};
+    struct text text = {.chars = malloc(lines * LINE_OCTETS + 1)};
 
     if (text.chars == NULL)
         site_die("no memory");
-    for (uint32_t i = 0; i < grants; i++)
-        text.len += (size_t)snprintf(text.chars + text.len, LINE_OCTETS,
-                                     "grant h%07u.%s acme h%07u.%s\n", i, SITE_ZONE, i,
-                                     SITE_ZONE);
+    return text;
+}
+
+static void text_add(struct text *text, const char *format, ...) PRINTF(2, 3);
+static void text_add(struct text *text, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    text->len += (size_t)vsnprintf(text->chars + text->len, LINE_OCTETS, format, args);
+    va_end(args);
+}
+
+/* The name that right i is for. */
+static void name_text(const struct site *site, uint32_t i, char text[LINE_OCTETS])
+{
+    if (site->shape->is_for_all)
+        (void)snprintf(text, LINE_OCTETS, "w%u.h%07u.%s", i / site->hosts,
+                       i % site->hosts, SITE_ZONE);
+    else
+        (void)snprintf(text, LINE_OCTETS, "h%07u.%s", i, SITE_ZONE);
+}
+
+static struct text grants_text(const struct site *site)
+{
+    struct text text = text_new((size_t)site->rights + site->hosts + 1);
+    char name[LINE_OCTETS];
+
+    for (uint32_t i = 0; i < site->hosts && site->shape->is_for_all; i++)
+        text_add(&text, "host h%07u.%s\n", i, SITE_ZONE);
+    if (site->shape->is_for_all)
+        text_add(&text, "every-host\n");
+    for (uint32_t i = 0; i < site->rights / site->hosts && site->shape->is_for_all; i++)
+        text_add(&text, " acme w%u.{host}\n", i);
+    for (uint32_t i = 0; i < site->rights && !site->shape->is_for_all; i++) {
+        name_text(site, i, name);
+        text_add(&text, "grant h%07u.%s acme %s\n", i % site->hosts, SITE_ZONE, name);
+    }
     return text;
 }
 
 static struct text keys_text(uint32_t keys)
 {
-    struct text text = {.chars = malloc((size_t)keys * LINE_OCTETS + 1)};
+    struct text text = text_new(keys);
     char secret[SITE_SECRET_CHARS];
 
-    if (text.chars == NULL)
-        site_die("no memory");
     for (uint32_t i = 0; i < keys; i++) {
         site_secret_text(i, secret);
-        text.len += (size_t)snprintf(
-            text.chars + text.len, LINE_OCTETS,
-            "key \"h%07u.%s\" { algorithm hmac-sha256; secret \"%s\"; };\n", i,
-            SITE_ZONE, secret);
+        text_add(&text, "key \"h%07u.%s\" { algorithm hmac-sha256; secret \"%s\"; };\n",
+                 i, SITE_ZONE, secret);
     }
     return text;
 }
@@ -138,18 +190,21 @@ static uint64_t next_random(uint64_t *state)
     return *state;
 }
 
-static void challenge_of(uint32_t host, struct name_buf *out)
+static void challenge_of(const struct site *site, uint32_t right, struct name_buf *out)
 {
     static const uint8_t prefix[] = "\017_acme-challenge";
+    char text[LINE_OCTETS];
     struct name_buf name;
 
-    site_host_name(host, &name);
-    if (name_join((struct name){prefix, sizeof(prefix)}, name_of(&name), out) != RES_OK)
+    name_text(site, right, text);
+    if (name_from_text(text, strlen(text), &name) != RES_OK ||
+        name_join((struct name){prefix, sizeof(prefix)}, name_of(&name), out) != RES_OK)
         site_die("no room for a name");
 }
 
-/* Names and hosts are made beforehand in blocks, so that only look-ups are timed. */
-static double lookup_ns(const struct rules *rules, uint32_t grants, bool is_hit)
+/* Names and hosts are made beforehand in blocks, so that only look-ups are timed. What
+ * misses is a name of another host's, or of nobody. */
+static double lookup_ns(const struct rules *rules, const struct site *site, bool is_hit)
 {
     enum { BLOCK = 1000 };
     static struct name_buf owners[BLOCK];
@@ -161,9 +216,10 @@ static double lookup_ns(const struct rules *rules, uint32_t grants, bool is_hit)
 
     for (size_t done = 0; done < LOOKUPS; done += BLOCK) {
         for (size_t i = 0; i < BLOCK; i++) {
-            uint32_t host = (uint32_t)(next_random(&state) % grants);
-            hosts[i] = acl_source_host(&rules->source, host);
-            challenge_of(is_hit ? host : (host + 1) % grants, &owners[i]);
+            uint32_t right = (uint32_t)(next_random(&state) % site->rights);
+            uint32_t asked = right + (is_hit ? 0 : site->hosts > 1 ? 1 : site->rights);
+            hosts[i] = acl_source_host(&rules->source, right % site->hosts);
+            challenge_of(site, asked, &owners[i]);
         }
         double before = now_s(CLOCK_PROCESS_CPUTIME_ID);
         for (size_t i = 0; i < BLOCK; i++)
@@ -197,48 +253,57 @@ static void measure_keys(struct rules *rules, uint32_t count)
     free(text.chars);
 }
 
-static void measure(uint32_t grants)
+static void measure(const struct shape *shape, uint32_t count)
 {
     struct rules rules;
-    struct text text = grants_text(grants);
+    const struct site site = {shape, count, shape->hosts != 0 ? shape->hosts : count};
+    struct text text = grants_text(&site);
+    size_t before = heap_octets();
 
     open_rules(&rules);
-    size_t octets = heap_octets();
     double start = now_s(CLOCK_PROCESS_CPUTIME_ID);
     check(&rules,
           aclfile_parse(&rules.source, "site.acl", text.chars, text.len, false,
                         &rules.diags),
           "grants");
     double parsed = now_s(CLOCK_PROCESS_CPUTIME_ID);
-    size_t source_octets = heap_octets() - octets;
     check(&rules,
           acl_compile(&rules.source, &rules.zones, &rules.arena, &rules.diags,
                       &rules.acl),
           "compile");
+    size_t most = heap_octets() - before;
+    acl_source_drop_grants(&rules.source);
     double compiled = now_s(CLOCK_PROCESS_CPUTIME_ID);
-    octets = heap_octets() - octets;
-    (void)printf("%u grants: %.3f s (parse %.3f, compile %.3f), %.0f octets each "
-                 "(statements %.0f, rights %.0f), look-up %.0f ns, miss %.0f ns\n",
-                 grants, compiled - start, parsed - start, compiled - parsed,
-                 (double)octets / grants, (double)source_octets / grants,
-                 (double)(octets - source_octets) / grants,
-                 lookup_ns(&rules, grants, true), lookup_ns(&rules, grants, false));
+    size_t octets = heap_octets() - before;
+    if (rules.acl.right_count != count)
+        site_die("%zu rights", rules.acl.right_count);
+    (void)printf("%u rights, %s: %.3f s (parse %.3f, compile %.3f), %.0f octets each "
+                 "(%.0f while it loads), look-up %.0f ns, miss %.0f ns\n",
+                 count, shape->name, compiled - start, parsed - start,
+                 compiled - parsed, (double)octets / count, (double)most / count,
+                 lookup_ns(&rules, &site, true), lookup_ns(&rules, &site, false));
     free(text.chars);
-    measure_keys(&rules, grants);
+    if (shape->hosts == 0)
+        measure_keys(&rules, count);
     close_rules(&rules);
 }
 
 int main(int argc, char **argv)
 {
     static const uint32_t usual[] = {1000, 10000, 100000, 1000000};
+    uint32_t most = 1000000;
 
     for (int i = 1; i < argc; i++) {
-        unsigned long grants = strtoul(argv[i], NULL, 10);
-        if (grants < 2 || grants > SITE_HOSTS_MAX)
+        most = (uint32_t)strtoul(argv[i], NULL, 10);
+        if (most < 2 || most > SITE_HOSTS_MAX)
             site_die("bad number of grants %s", argv[i]);
-        measure((uint32_t)grants);
+        measure(&shapes[0], most);
     }
-    for (size_t i = 0; argc == 1 && i < sizeof(usual) / sizeof(usual[0]); i++)
-        measure(usual[i]);
+    for (size_t i = 0; argc == 1 && i < sizeof(usual) / sizeof(*usual); i++)
+        measure(&shapes[0], usual[i]);
+    for (size_t i = 1; i < sizeof(shapes) / sizeof(*shapes); i++) {
+        if (most % 10000 == 0)
+            measure(&shapes[i], most);
+    }
     return 0;
 }

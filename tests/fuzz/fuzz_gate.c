@@ -104,7 +104,7 @@ static bool has_type(const struct acl_terms *terms, uint16_t type)
 
 static void check_terms(const struct change *change)
 {
-    const struct acl_terms *terms = change->right->grant->terms;
+    const struct acl_terms *terms = change->right->terms;
     FUZZ_CLAIM((terms->ops & 1U << change->item.op) != 0);
     FUZZ_CLAIM(change->item.type == TYPE_ANY || has_type(terms, change->item.type));
     FUZZ_CLAIM(change->item.type != TYPE_ANY || change->item.op == UPDATE_DELETE_NAME ||

@@ -290,8 +290,9 @@ static void test_judge(void **state)
         print_message("  %s\n", c->name);
         struct acl_answer answer = ask(&site, c, 0);
         assert_string_equal(outcome_of(answer.reason)->name, c->verdict);
-        assert_int_equal(answer.right != NULL ? answer.right->grant->place.line : 0,
-                         c->line);
+        assert_int_equal(
+            answer.right != NULL ? acl_right_place(&site.acl, answer.right).line : 0,
+            c->line);
         assert_int_equal(answer.expected != NULL,
                          answer.reason == REASON_VALUE_NOT_ALLOWED);
         if (answer.right != NULL)

@@ -26,9 +26,10 @@ static void ask(struct site *site, const struct made_grant *grants,
 
     acl_judge(&site->acl, &question, &answer);
     struct verdict verdict = judge(grants, GRANTS, q);
-    int grant = answer.right != NULL
-                    ? (int)(answer.right->grant->place.line - first_line) / 2
-                    : -1;
+    int grant =
+        answer.right != NULL
+            ? (int)(acl_right_place(&site->acl, answer.right).line - first_line) / 2
+            : -1;
     if (answer.reason == verdict.reason && grant == verdict.grant &&
         answer.ttl == verdict.ttl)
         return;

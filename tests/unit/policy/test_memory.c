@@ -128,6 +128,7 @@ static enum result load(struct arena *names, size_t arena_limit, size_t source_l
         fill(&snapshot->settings, names);
         snapshot->arena.limit = arena_limit;
         snapshot->source.arena.limit = source_limit;
+        snapshot->source.lines.limit = source_limit;
         res = snapshot_load(snapshot, &wanted, &diags);
     }
     if (diags.first != NULL && fails_at == 0)

@@ -73,7 +73,7 @@ static int answer_to(struct site *site, unsigned value, uint32_t ttl)
     acl_judge(&site->acl, &question, &answer);
     if (answer.reason != REASON_PERMITTED)
         return -1;
-    return (int)(answer.ttl * 1000 + answer.right->grant->terms->max_records);
+    return (int)(answer.ttl * 1000 + answer.right->terms->max_records);
 }
 
 static bool is_alike_in_all(struct pair *pair)

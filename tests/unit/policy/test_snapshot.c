@@ -135,7 +135,8 @@ static void test_load(void **state)
     assert_int_equal(snapshot->loaded_s, 1800000000);
     /* Files come in the order of their names. */
     assert_int_equal(snapshot->acl.right_count, 2);
-    assert_name(snapshot->acl.rights[0]->owner, "_acme-challenge.b.corp.example");
+    assert_name(acl_right_owner(&snapshot->acl.rights[0]),
+                "_acme-challenge.b.corp.example");
     assert_non_null(snapshot->keyring.gateway.hmac);
     struct arena arena;
     arena_init(&arena, 1024, 0);
@@ -201,7 +202,8 @@ static void test_load_with_a_text_instead(void **state)
     fill(&snapshot->settings);
     assert_int_equal(snapshot_load(snapshot, &with_text, &diags), RES_OK);
     assert_string_equal(instead.path, path);
-    assert_name(snapshot->acl.rights[0]->owner, "_acme-challenge.a.corp.example");
+    assert_name(acl_right_owner(&snapshot->acl.rights[0]),
+                "_acme-challenge.a.corp.example");
     snapshot_release(&snapshot);
 
     instead = (struct snapshot_instead){file.st_dev, file.st_ino, text,
@@ -210,8 +212,10 @@ static void test_load_with_a_text_instead(void **state)
     fill(&snapshot->settings);
     assert_int_equal(snapshot_load(snapshot, &with_text, &diags), RES_OK);
     assert_int_equal(snapshot->acl.right_count, 2);
-    assert_name(snapshot->acl.rights[0]->owner, "_acme-challenge.x.corp.example");
-    assert_string_equal(snapshot->acl.rights[0]->grant->place.file, path);
+    assert_name(acl_right_owner(&snapshot->acl.rights[0]),
+                "_acme-challenge.x.corp.example");
+    assert_string_equal(acl_right_place(&snapshot->acl, &snapshot->acl.rights[0]).file,
+                        path);
     snapshot_release(&snapshot);
 
     instead.len = strlen(text);
