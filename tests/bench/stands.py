@@ -120,9 +120,9 @@ class Program:
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks)
 
-    def rss_kib(self):
+    def rss_kib(self, field="VmRSS"):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().split("\n"):
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{field}:"):
                 return int(line.split()[1])
         return 0
 

@@ -83,6 +83,10 @@ def accepts(port, host="127.0.0.1"):
         return False
 
 
+def is_sanitized():
+    return b"__asan_init" in (BUILD / "tsigated").read_bytes()
+
+
 def _prepare_child():
     """It dies with the test run. SIGXFSZ stays ignored, as Python has it: a test lets
     write() fail by a limit on the size of files."""
