@@ -42,7 +42,8 @@ class Bent:
         self.asked = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def serve(self):
         while True:
@@ -71,6 +72,9 @@ class Bent:
                 connection.sendall(struct.pack("!H", len(wire)) + wire)
 
     def close(self):
+        """Not while its thread accepts: the descriptor may be another's by then."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join(10)
         self.listener.close()
 
 

@@ -38,7 +38,8 @@ class Service:
         self.seen = None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def load(self):
         told = self.told.stat().st_size if self.told.exists() else 0
@@ -72,6 +73,9 @@ class Service:
                        self.folder)
 
     def close(self):
+        """Not while its thread accepts: the descriptor may be another's by then."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join(10)
         self.listener.close()
 
 
