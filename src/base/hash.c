@@ -2,21 +2,29 @@
 
 #include <string.h>
 
-/* Eight octets a step; the multiplier is 2^64 divided by the golden ratio. */
+/* The multiplier is 2^64 divided by the golden ratio. */
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+/* Eight octets a step, the last ones once more if need be. */
 uint32_t hash_octets(const void *octets, size_t len)
 {
-    const uint64_t multiplier = UINT64_C(0x9e3779b97f4a7c15);
     const uint8_t *at = octets;
-    uint64_t hash = len * multiplier;
+    uint64_t hash = len;
+    uint64_t word = 0;
 
-    while (len > 0) {
-        uint64_t word = 0;
-        size_t n = len < sizeof(word) ? len : sizeof(word);
-        memcpy(&word, at, n);
-        hash = (hash ^ word) * multiplier;
-        hash ^= hash >> 32;
-        at += n;
-        len -= n;
+    if (len < sizeof(word)) {
+        memcpy(&word, at, len);
+        return (uint32_t)mix(hash, word);
     }
-    return (uint32_t)hash;
+    for (size_t left = len; left > sizeof(word); left -= sizeof(word)) {
+        memcpy(&word, at, sizeof(word));
+        hash = mix(hash, word);
+        at += sizeof(word);
+    }
+    memcpy(&word, (const uint8_t *)octets + len - sizeof(word), sizeof(word));
+    return (uint32_t)mix(hash, word);
 }
