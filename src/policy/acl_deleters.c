@@ -8,18 +8,18 @@
 #include "policy/acl.h"
 #include "policy/acl_index.h"
 
-/* A right with delete-rrset, and the next one of the same name. */
+/* A right with delete-rrset. */
 struct deleter {
     const struct acl_right *right;
-    struct deleter *next;
+    struct deleter *next;  /* of the same name */
+    struct deleter *later; /* to be looked at */
 };
 
-/* Of most names only one right speaks. Bits by hash tell so of nearly all of them, in
- * little memory; the others are looked at. */
+/* Of most names only one right speaks. Two bits by hash, once and twice, tell so of
+ * nearly all of them in little memory; the others are looked at. */
 struct sieve {
-    uint8_t *once;
-    uint8_t *twice;
-    uint32_t mask;
+    uint8_t *bits;
+    uint32_t mask; /* of pairs */
 };
 
 /*
@@ -33,45 +33,48 @@ struct deleters {
     struct map exact;
     struct map patterns;
     struct map told; /* every-host grants, by line: each is told once */
+    bool has_patterns;
+    struct deleter *first; /* of those to be looked at */
+    struct deleter **end;
     struct arena arena;
 };
 
 #define ARENA_CHUNK_OCTETS 16384
-#define BITS_PER_RIGHT     16
+#define PAIRS_PER_RIGHT    8
+#define PAIRS_PER_OCTET    4
 
 /* ---- the sieve ---- */
 
 static enum result open_sieve(struct sieve *sieve, size_t rights)
 {
-    uint32_t bits = 8;
+    uint32_t pairs = PAIRS_PER_OCTET;
 
-    while (bits < UINT32_MAX / 2 && bits / BITS_PER_RIGHT < rights)
-        bits *= 2;
-    *sieve = (struct sieve){calloc(bits / 8, 1), calloc(bits / 8, 1), bits - 1};
-    return sieve->once != NULL && sieve->twice != NULL ? RES_OK : RES_EMEM;
+    while (pairs <= UINT32_MAX / 4 && pairs / PAIRS_PER_RIGHT < rights)
+        pairs *= 2;
+    *sieve = (struct sieve){calloc(pairs / PAIRS_PER_OCTET, 1), pairs - 1};
+    return sieve->bits != NULL ? RES_OK : RES_EMEM;
 }
 
-static void close_sieve(struct sieve *sieve)
+static unsigned pair_shift(uint32_t pair)
 {
-    free(sieve->once);
-    free(sieve->twice);
+    return 2 * (pair % PAIRS_PER_OCTET);
 }
 
 static void note_name(struct sieve *sieve, struct name name)
 {
-    uint32_t bit = hash_octets(name.octets, name.len) & sieve->mask;
-    uint8_t in_octet = (uint8_t)(1u << bit % 8);
+    uint32_t pair = hash_octets(name.octets, name.len) & sieve->mask;
+    uint8_t *octet = &sieve->bits[pair / PAIRS_PER_OCTET];
+    unsigned was = *octet >> pair_shift(pair) & 1;
 
-    sieve->twice[bit / 8] |= sieve->once[bit / 8] & in_octet;
-    sieve->once[bit / 8] |= in_octet;
+    *octet |= (uint8_t)((1u | was << 1) << pair_shift(pair));
 }
 
 /* False: it was noted no more than once. */
 static bool is_maybe_shared(const struct sieve *sieve, struct name name)
 {
-    uint32_t bit = hash_octets(name.octets, name.len) & sieve->mask;
+    uint32_t pair = hash_octets(name.octets, name.len) & sieve->mask;
 
-    return (sieve->twice[bit / 8] & 1u << bit % 8) != 0;
+    return (sieve->bits[pair / PAIRS_PER_OCTET] >> pair_shift(pair) & 2) != 0;
 }
 
 /* ---- who shares a name ---- */
@@ -139,7 +142,16 @@ static void tell_shared(const struct acl *acl, struct diags *diags,
 
 /* ---- all of them ---- */
 
-/* The next right with delete-rrset, and a name that it reaches, a view of room. */
+/* A name that it reaches, a view of room where it is a pattern. */
+static struct name sample_of(const struct acl_right *right, struct name_buf *room)
+{
+    struct name owner = acl_right_owner(right);
+
+    return right->is_pattern ? acl_pattern_sample(owner, acl_right_stars(right), room)
+                             : owner;
+}
+
+/* The next right with delete-rrset, and a name that it reaches. */
 static const struct acl_right *next_deleter(const struct acl *acl,
                                             struct acl_walk *walk,
                                             struct name_buf *room, struct name *out)
@@ -149,9 +161,7 @@ static const struct acl_right *next_deleter(const struct acl *acl,
     while (right != NULL && (right->terms->ops & 1u << UPDATE_DELETE_RRSET) == 0)
         right = acl_walk_next(acl, walk);
     if (right != NULL)
-        *out = right->is_pattern ? acl_pattern_sample(acl_right_owner(right),
-                                                      acl_right_stars(right), room)
-                                 : acl_right_owner(right);
+        *out = sample_of(right, room);
     return right;
 }
 
@@ -160,27 +170,41 @@ static void sift(struct deleters *deleters)
     struct acl_walk walk = {0};
     struct name_buf room;
     struct name sample;
+    const struct acl_right *right;
 
-    while (next_deleter(deleters->acl, &walk, &room, &sample) != NULL)
+    while ((right = next_deleter(deleters->acl, &walk, &room, &sample)) != NULL) {
         note_name(&deleters->sieve, sample);
+        deleters->has_patterns |= right->is_pattern;
+    }
 }
 
-static enum result add_deleter(struct deleters *deleters, const struct acl_right *right)
+/* Among those of its name, where others may find it. */
+static enum result put_deleter(struct deleters *deleters, struct deleter *deleter)
 {
+    const struct acl_right *right = deleter->right;
     struct map *map = right->is_pattern ? &deleters->patterns : &deleters->exact;
     struct name key = acl_right_key(right);
-    struct deleter *deleter = arena_alloc(&deleters->arena, sizeof(*deleter));
-
-    if (deleter == NULL)
-        return RES_EMEM;
-    deleter->right = right;
     enum result res = map_put(map, key.octets, key.len, deleter);
+
     if (res != RES_EEXISTS)
         return res;
     struct deleter *first = map_get(map, key.octets, key.len);
     deleter->next = first->next;
     first->next = deleter;
     return RES_OK;
+}
+
+static enum result add_deleter(struct deleters *deleters, const struct acl_right *right,
+                               bool may_be_found)
+{
+    struct deleter *deleter = arena_alloc(&deleters->arena, sizeof(*deleter));
+
+    if (deleter == NULL)
+        return RES_EMEM;
+    deleter->right = right;
+    *deleters->end = deleter;
+    deleters->end = &deleter->later;
+    return may_be_found ? put_deleter(deleters, deleter) : RES_OK;
 }
 
 /* A pattern may stand behind the names that it reaches: all, before any is told. */
@@ -194,17 +218,20 @@ static enum result add_deleters(struct deleters *deleters)
 
     while (res == RES_OK &&
            (right = next_deleter(deleters->acl, &walk, &room, &sample)) != NULL) {
-        if (right->is_pattern || is_maybe_shared(&deleters->sieve, sample))
-            res = add_deleter(deleters, right);
+        bool may_be_found =
+            right->is_pattern || is_maybe_shared(&deleters->sieve, sample);
+        if (may_be_found || deleters->has_patterns)
+            res = add_deleter(deleters, right, may_be_found);
     }
     return res;
 }
 
 static enum result warn_of_rival(struct deleters *deleters,
-                                 const struct acl_right *right, struct name sample,
-                                 struct diags *diags)
+                                 const struct acl_right *right, struct diags *diags)
 {
-    const struct acl_right *rival = find_any_rival(deleters, right, sample);
+    struct name_buf room;
+    const struct acl_right *rival =
+        find_any_rival(deleters, right, sample_of(right, &room));
     enum result res = RES_OK;
 
     if (rival == NULL)
@@ -216,19 +243,15 @@ static enum result warn_of_rival(struct deleters *deleters,
     return res == RES_EEXISTS ? RES_OK : res;
 }
 
-static enum result warn_of_rivals(struct deleters *deleters, struct diags *diags)
+static enum result look_for_rivals(struct deleters *deleters, struct diags *diags)
 {
-    struct acl_walk walk = {0};
-    struct name_buf room;
-    struct name sample;
-    const struct acl_right *right;
-    enum result res = RES_OK;
+    enum result res;
 
-    if (deleters->exact.count + deleters->patterns.count == 0)
-        return RES_OK;
-    while (res == RES_OK &&
-           (right = next_deleter(deleters->acl, &walk, &room, &sample)) != NULL)
-        res = warn_of_rival(deleters, right, sample, diags);
+    sift(deleters);
+    res = add_deleters(deleters);
+    for (const struct deleter *deleter = deleters->first;
+         deleter != NULL && res == RES_OK; deleter = deleter->later)
+        res = warn_of_rival(deleters, deleter->right, diags);
     return res;
 }
 
@@ -237,14 +260,11 @@ enum result acl_warn_of_shared_deletes(const struct acl *acl, struct diags *diag
     struct deleters deleters = {.acl = acl};
     enum result res = open_sieve(&deleters.sieve, acl->right_count);
 
+    deleters.end = &deleters.first;
     arena_init(&deleters.arena, ARENA_CHUNK_OCTETS, 0);
-    if (res == RES_OK) {
-        sift(&deleters);
-        res = add_deleters(&deleters);
-    }
     if (res == RES_OK)
-        res = warn_of_rivals(&deleters, diags);
-    close_sieve(&deleters.sieve);
+        res = look_for_rivals(&deleters, diags);
+    free(deleters.sieve.bits);
     map_fini(&deleters.exact);
     map_fini(&deleters.patterns);
     map_fini(&deleters.told);
