@@ -44,6 +44,13 @@ static inline struct row_probe row_probe_of(uint32_t hash)
     return (struct row_probe){hash, hash};
 }
 
+/* Has the slots of a hash brought near, for who will soon look. */
+static inline void row_index_prefetch(const struct row_index *index, uint32_t hash)
+{
+    if (index->capacity > 0)
+        __builtin_prefetch(&index->slots[hash & (index->capacity - 1)]);
+}
+
 /* ROW_NONE: there are no more. */
 uint32_t row_index_next(const struct row_index *index,
                         struct row_probe *probe) MUST_CHECK NONNULL;

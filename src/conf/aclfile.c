@@ -543,6 +543,24 @@ static void note_loss(struct acl_parser *parser, const struct acl_line *line)
         parser->source->has_lost_keys = true;
 }
 
+/* The way to a slot of a large index takes longer than a line does: it begins a line
+ * ahead, if that is a grant of the usual form. */
+static void look_ahead(const struct acl_parser *parser, const struct acl_lexer *lexer)
+{
+    static const char grant[] = "grant ";
+    const char *line = lexer->text + lexer->at;
+    size_t left = lexer->len - lexer->at;
+    struct name_buf name;
+    if (left <= strlen(grant) || memcmp(line, grant, strlen(grant)) != 0)
+        return;
+    const char *host = line + strlen(grant);
+    left -= strlen(grant);
+    const char *blank =
+        memchr(host, ' ', left < LIMIT_NAME_OCTETS ? left : LIMIT_NAME_OCTETS);
+    if (blank != NULL && acl_plain_name_read(host, (size_t)(blank - host), &name))
+        row_index_prefetch(&parser->source->host_by_name, hash_name(name_of(&name)));
+}
+
 static enum result parse_lines(struct acl_parser *parser, struct acl_lexer *lexer)
 {
     enum result all = RES_OK;
@@ -552,6 +570,7 @@ static enum result parse_lines(struct acl_parser *parser, struct acl_lexer *lexe
         enum result result = acllex_next(lexer, &line);
         if (result == RES_ENOTFOUND)
             break;
+        look_ahead(parser, lexer);
         if (result == RES_OK) {
             result = line.is_broken ? skip_statement(parser, &line)
                                     : parse_statement(parser, &line);

@@ -8,6 +8,7 @@
 struct scan {
     const char *chars; /* without the newline */
     size_t len;
+    char *words; /* a copy of chars, in which a NUL stands behind each word so far */
     size_t at;
     struct place start; /* of chars[0] */
     bool has_comments;
@@ -170,8 +171,8 @@ static enum result scan_word(struct scan *scan)
     }
     if (len == 0)
         return RES_OK;
-    const char *text = arena_string_n(scan->arena, scan->chars + start, len);
-    return text == NULL ? RES_EMEM : add_word(scan, start, text, len, false);
+    scan->words[scan->at] = '\0'; /* in place of a blank, a \ or the end */
+    return add_word(scan, start, scan->words + start, len, false);
 }
 
 /* What hides a line from a reader has no place in comments either. */
@@ -185,6 +186,9 @@ static enum result check_comment(const struct scan *scan)
 
 static enum result scan_line(struct scan *scan)
 {
+    scan->words = arena_string_n(scan->arena, scan->chars, scan->len);
+    if (scan->words == NULL)
+        return RES_EMEM;
     while (scan->at < scan->len && !scan->continues) {
         char c = scan->chars[scan->at];
         enum result result = RES_OK;

@@ -104,6 +104,10 @@ enum result acl_name_word_parse(struct acl_parser *parser, const struct acl_word
 /* A name without any. */
 enum result acl_plain_name_parse(struct acl_parser *parser, const struct acl_word *word,
                                  struct name_buf *out) MUST_CHECK NONNULL;
+/* The usual name, in which nothing is to fold or to decode, without its final dot.
+ * False: it is none; then acl_plain_name_parse tells what it is. */
+bool acl_plain_name_read(const char *text, size_t len,
+                         struct name_buf *out) MUST_CHECK NONNULL;
 /* The kinds of piece that occur, as ACL_HAS_ bits. */
 unsigned acl_template_kinds(const struct acl_template *template) MUST_CHECK NONNULL;
 

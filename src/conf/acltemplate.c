@@ -239,9 +239,8 @@ static size_t undotted_len(const struct acl_word *word)
                                                              : word->len;
 }
 
-/* The usual name, in which nothing is to fold or to decode: its wire form is its text
- * with lengths for dots. False: it is none, and the long way says what it is. */
-static bool read_plain_name(const char *text, size_t len, struct name_buf *out)
+/* Its wire form is its text with lengths for dots. */
+bool acl_plain_name_read(const char *text, size_t len, struct name_buf *out)
 {
     if (len > LIMIT_NAME_OCTETS - 2)
         return false;
@@ -372,7 +371,7 @@ enum result acl_name_word_parse(struct acl_parser *parser, const struct acl_word
     out->place = word->place;
     if (out->text == NULL)
         return RES_EMEM;
-    if (read_plain_name(word->text, undotted_len(word), &name))
+    if (acl_plain_name_read(word->text, undotted_len(word), &name))
         return keep_plain_name(name_of(&name), arena, &out->template);
     return parse_pieces(&scan, &out->template);
 }
@@ -396,7 +395,7 @@ enum result acl_plain_name_parse(struct acl_parser *parser, const struct acl_wor
 {
     const struct name_scan scan = {.parser = parser, .word = word};
     size_t len = undotted_len(word);
-    if (read_plain_name(word->text, len, out))
+    if (acl_plain_name_read(word->text, len, out))
         return RES_OK;
     const char *complaint = name_complaint(word->text, len);
     if (complaint == NULL && name_from_text(word->text, len, out) != RES_OK)
