@@ -39,9 +39,9 @@ struct place {
 
 struct hmac_contexts {
     unsigned next;
-    struct place places[HMAC_ALGORITHMS][PLACES];
-    struct arena arena;  /* of those who share */
-    struct hmac *newest; /* of them */
+    struct place *places[HMAC_ALGORITHMS]; /* PLACES of them; NULL: no key has it */
+    struct arena arena;                    /* of those who share */
+    struct hmac *newest;                   /* of them */
 };
 
 struct hmac {
@@ -157,6 +157,13 @@ struct hmac_contexts *hmac_contexts_new(void)
     return contexts;
 }
 
+static void free_places(struct place *places)
+{
+    for (size_t i = 0; places != NULL && i < PLACES; i++)
+        EVP_MAC_CTX_free(places[i].keyed);
+    free(places);
+}
+
 void hmac_contexts_free(struct hmac_contexts **contexts)
 {
     struct hmac_contexts *old = *contexts;
@@ -166,10 +173,21 @@ void hmac_contexts_free(struct hmac_contexts **contexts)
         return;
     for (struct hmac *hmac = old->newest; hmac != NULL; hmac = hmac->older)
         secret_free(&hmac->secret);
-    for (size_t i = 0; i < HMAC_ALGORITHMS * PLACES; i++)
-        EVP_MAC_CTX_free(old->places[i / PLACES][i % PLACES].keyed);
+    for (size_t i = 0; i < HMAC_ALGORITHMS; i++)
+        free_places(old->places[i]);
     arena_fini(&old->arena);
     free(old);
+}
+
+/* The next one in turn. NULL: no memory. */
+static struct place *next_place(struct hmac_contexts *contexts,
+                                enum hmac_algorithm algorithm)
+{
+    struct place **places = &contexts->places[algorithm];
+
+    if (*places == NULL)
+        *places = calloc(PLACES, sizeof(**places));
+    return *places != NULL ? *places + contexts->next++ % PLACES : NULL;
 }
 
 /* In an arena: a million small pieces of malloc's would be freed under the lock of a
@@ -182,13 +200,14 @@ enum result hmac_new_sharing(struct hmac_contexts *contexts,
     if (secret->len == 0)
         return RES_ERANGE;
     struct hmac *hmac = arena_alloc(&contexts->arena, sizeof(*hmac));
-    if (hmac == NULL)
+    struct place *place = next_place(contexts, algorithm);
+    if (hmac == NULL || place == NULL)
         return RES_EMEM;
     enum result res = secret_from_octets(secret->octets, secret->len, &hmac->secret);
     if (res != RES_OK)
         return res;
     hmac->algorithm = algorithm;
-    hmac->place = &contexts->places[algorithm][contexts->next++ % PLACES];
+    hmac->place = place;
     hmac->older = contexts->newest;
     contexts->newest = hmac;
     *out = hmac;
