@@ -154,22 +154,28 @@ static int delete_one(struct publisher *publisher, const struct rollover_left *l
                                        : TOOL_CONFIG;
 }
 
+/* One that is refused keeps no other from going; who does not answer is asked once. */
 static int delete_left(struct publisher *publisher,
                        const struct rollover_remains_list *list,
                        struct rollover_remains *remains)
 {
     int code = TOOL_DONE;
+    size_t kept = 0;
     struct rollover_state *saved = &remains->saved;
-    while (code == TOOL_DONE && saved->left_count > 0) {
-        const struct rollover_left *left = &saved->left[saved->left_count - 1];
-        if (!rollover_is_others(list, remains->certificate, left->name, &left->rdata)) {
-            code = delete_one(publisher, left);
-            if (code == TOOL_DONE)
-                print(publisher->tool, remains->certificate, "deleted", left);
-        }
-        if (code == TOOL_DONE)
-            saved->left_count--;
+    for (size_t i = 0; i < saved->left_count; i++) {
+        const struct rollover_left left = saved->left[i];
+        bool is_others =
+            rollover_is_others(list, remains->certificate, left.name, &left.rdata);
+        int one = is_others ? TOOL_DONE : code;
+        if (!is_others && code != TOOL_OUTSIDE)
+            one = delete_one(publisher, &left);
+        if (one != TOOL_DONE)
+            saved->left[kept++] = left;
+        else if (!is_others)
+            print(publisher->tool, remains->certificate, "deleted", &left);
+        code = one > code ? one : code;
     }
+    saved->left_count = kept;
     return code;
 }
 
@@ -177,7 +183,7 @@ static int clean_one(struct state *state, const struct rollover_remains_list *li
                      struct rollover_remains *remains)
 {
     struct publisher publisher = {.tool = state->tool};
-    size_t before = remains->saved.left_count;
+    const size_t before = remains->saved.left_count;
     int code = before > 0 ? publisher_open(state->tool, &publisher) : TOOL_DONE;
     if (code == TOOL_DONE)
         code = delete_left(&publisher, list, remains);

@@ -272,6 +272,22 @@ def test_a_name_that_is_taken_out(host_of_two):
     assert host.rollover("--clean").stdout == ""
 
 
+def test_what_is_left_and_may_not_be_deleted(host_of_two):
+    """It is told and stays; what may go goes."""
+    host = host_of_two
+    host.write_conf()
+    assert host.rollover("--wait").returncode == 0
+    state = host.state / "mx1.rollover"
+    other = SECOND.replace("_465", "_587")
+    state.write_text(state.read_text().replace(
+        "left = [", f'left = [ "{other}. 030101{"cd" * 32}",', 1))
+    done = host.rollover("--clean")
+    assert done.returncode == 1 and f"{other}.: REFUSED" in done.stderr
+    assert "mx1: deleted" in done.stdout and tlsa_at(host, 465) == {STRANGER}
+    assert f"left over TLSA 3 1 1 {'cd' * 8}... at {other}." in host.rollover("--status").stdout
+    assert host.rollover("--clean").returncode == 1
+
+
 def test_a_name_that_comes_back(host_of_two):
     """What was left there goes as in any roll-over."""
     host = host_of_two
