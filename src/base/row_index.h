@@ -24,7 +24,7 @@ struct row_index {
     uint32_t row_mask; /* the bits of a slot that are the row's */
 };
 
-/* Room for count entries, or some more, each a row under rows or the entries that there
+/* Room for count entries, if not more, each a row under rows or the entries that there
  * is room for. RES_EMEM. */
 enum result row_index_open(struct row_index *index, size_t count,
                            size_t rows) MUST_CHECK NONNULL;

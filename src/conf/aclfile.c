@@ -71,7 +71,7 @@ static enum result make_room(struct acl_source *source)
 
     if (!row_index_is_full(&source->host_by_name))
         return RES_OK;
-    enum result result = row_index_open(&larger, 2 * count + 1, 0);
+    enum result result = row_index_open(&larger, 2 * count, 0);
     if (result != RES_OK)
         return result;
     for (size_t i = 0; i < count; i++)
