@@ -24,10 +24,10 @@ static const struct acl_file *file_at(const struct acl_source *source, size_t in
     return rows_at(&source->files, index);
 }
 
-/* The line of a place in the file in hand. */
+/* The lines of the file in hand are not counted yet. */
 uint32_t acl_file_line(const struct acl_source *source, struct place place)
 {
-    return file_at(source, source->files.count - 1)->first_line + place.line;
+    return source->line_count + place.line;
 }
 
 struct place acl_source_place(const struct acl_source *source, uint32_t line,

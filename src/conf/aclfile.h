@@ -187,7 +187,8 @@ static inline const struct acl_from_line *acl_host_from(const struct acl_host *h
 struct acl_name_word {
     struct acl_template template;
     const char *text; /* as written, for messages */
-    struct place place;
+    uint32_t line;    /* as in acl_source_place */
+    uint16_t column;
 };
 
 struct acl_port_word {
@@ -200,12 +201,12 @@ struct acl_grant {
     const struct acl_terms *terms; /* the profile's, or with the options applied */
     struct acl_name_word *names;   /* at least one: where the profile has no {name} and
                                       the grant no words, an empty template */
-    size_t name_count;
     struct acl_port_word *ports; /* at least one if the profile wants_port, else none */
-    size_t port_count;
-    struct place place;
-    uint32_t line; /* the place's, as in acl_source_place */
+    uint32_t name_count;
+    uint32_t port_count;
     struct acl_grant *next;
+    uint32_t line; /* of the profile's word, as in acl_source_place */
+    uint16_t column;
 };
 
 struct acl_alias {
@@ -249,6 +250,16 @@ static inline struct acl_host *acl_source_host(const struct acl_source *source,
  * files, and its column. */
 struct place acl_source_place(const struct acl_source *source, uint32_t line,
                               uint16_t column) NONNULL;
+static inline struct place acl_grant_place(const struct acl_source *source,
+                                           const struct acl_grant *grant)
+{
+    return acl_source_place(source, grant->line, grant->column);
+}
+static inline struct place acl_word_place(const struct acl_source *source,
+                                          const struct acl_name_word *word)
+{
+    return acl_source_place(source, word->line, word->column);
+}
 /* What acl_compile has made rights of goes: the words of the grants, for who would
  * change them. */
 void acl_source_drop_grants(struct acl_source *source) NONNULL;

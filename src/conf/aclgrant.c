@@ -85,8 +85,6 @@ static enum result parse_ports(struct acl_parser *parser,
 
 /* ---- names ---- */
 
-static const struct acl_name_word no_name = {.text = "-"};
-
 static enum result parse_names(struct acl_parser *parser,
                                const struct grant_words *words, struct acl_grant *grant)
 {
@@ -162,7 +160,7 @@ static enum result check_broad(struct acl_parser *parser,
         base += strspn(base, "*") + 1;
     if (strchr(base, '*') != NULL)
         base = "X"; /* stars elsewhere: no wildcard certificate can be meant */
-    diags_error(parser->diags, name->place, "acl-broad",
+    diags_error(parser->diags, acl_word_place(parser->source, name), "acl-broad",
                 "`%s`: a pattern reaches many names and needs the option `broad`; a "
                 "wildcard certificate of %s needs `acme %s` and no pattern "
                 "(profile `%s`)",
@@ -196,7 +194,7 @@ static enum result check_owner(struct acl_parser *parser, const struct acl_grant
     if (most < LIMIT_NAME_OCTETS / 2 ||
         acl_template_fill(&grant->terms->profile->owner, &fill, &owner) == RES_OK)
         return RES_OK;
-    diags_error(parser->diags, name->place, "acl-name",
+    diags_error(parser->diags, acl_word_place(parser->source, name), "acl-name",
                 "`%s`: the owner that profile `%s` makes of it has over 255 octets",
                 name->text, grant->terms->profile->name);
     return RES_EFORMAT;
@@ -222,7 +220,7 @@ static enum result check_name(struct acl_parser *parser, const struct acl_grant 
         return check_broad(parser, name, grant->terms->profile);
     if ((kinds & ACL_HAS_SUBTREE) != 0 &&
         has_star_behind_name(&grant->terms->profile->owner)) {
-        return grant_error(parser, name->place, name->text,
+        return grant_error(parser, acl_word_place(parser->source, name), name->text,
                            "the profile has a `*` behind {name}, which leaves no room "
                            "for `**`");
     }
@@ -276,8 +274,8 @@ enum result acl_grant_parse(struct acl_parser *parser, struct acl_host *host,
         return RES_EMEM;
     grant->host = host;
     grant->terms = &profile->terms;
-    grant->place = words[0].place;
-    grant->line = acl_file_line(parser->source, grant->place);
+    grant->line = acl_file_line(parser->source, words[0].place);
+    grant->column = (uint16_t)words[0].place.column;
     enum result result =
         worse(parse_names(parser, &sorted, grant), parse_ports(parser, &sorted, grant));
     enum result options = acl_options_parse(parser, sorted.first + sorted.count,
@@ -291,8 +289,8 @@ enum result acl_grant_parse(struct acl_parser *parser, struct acl_host *host,
         parser->block == ACL_BLOCK_LOST)
         return result;
     if (grant->name_count == 0) {
-        grant->names[grant->name_count++] = no_name;
-        grant->names[0].place = grant->place;
+        grant->names[grant->name_count++] = (struct acl_name_word){
+            .text = "-", .line = grant->line, .column = grant->column};
     }
     append_grant(parser->source, grant);
     return RES_OK;

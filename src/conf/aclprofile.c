@@ -53,8 +53,8 @@ static enum result parse_owner(struct acl_parser *parser, const struct acl_line 
                     "none";
     }
     if (complaint != NULL) {
-        diags_error(parser->diags, owner.place, "acl-profile", "`%s`: %s", owner.text,
-                    complaint);
+        diags_error(parser->diags, line->words[1].place, "acl-profile", "`%s`: %s",
+                    owner.text, complaint);
         return RES_EFORMAT;
     }
     struct acl_profile *profile = parser->draft.profile;

@@ -99,6 +99,11 @@ static enum result add_credentials(struct compiler *c, const struct acl_host *ho
 
 /* ---- what an owner may be ---- */
 
+static struct place place_of(const struct compiler *c, const struct expansion *x)
+{
+    return acl_word_place(c->acl->source, x->word);
+}
+
 static bool is_pattern(const struct expansion *x)
 {
     return x->owner.stars != 0;
@@ -140,7 +145,7 @@ static bool is_in_shadow(struct compiler *c, const struct expansion *x)
         original = name_of(&room);
     else if (shadow == NULL)
         return false;
-    diags_error(c->diags, x->word->place, "grant-in-shadow",
+    diags_error(c->diags, place_of(c, x), "grant-in-shadow",
                 "%s lies in a shadow: grant the original, %s",
                 name_to_text(x->name, owner),
                 original.octets != NULL ? name_to_text(original, text)
@@ -163,11 +168,11 @@ static void warn_of_lost_target(struct compiler *c, const struct expansion *x,
         alias = map_get(&c->zones->alias_at, target.octets, target.len);
     name_to_text(x->name, text);
     if (alias != NULL)
-        diags_warn(c->diags, x->word->place, "dead-grant",
+        diags_warn(c->diags, place_of(c, x), "dead-grant",
                    "%s cannot be written: the alias of %s:%u has taken its target",
                    text, alias->place.file, alias->place.line);
     else
-        diags_warn(c->diags, x->word->place, "dead-grant",
+        diags_warn(c->diags, place_of(c, x), "dead-grant",
                    "%s cannot be written: its target would be too long, or lies in a "
                    "static zone",
                    text);
@@ -184,7 +189,7 @@ static void warn_of_binding(struct compiler *c, const struct expansion *x)
     if (shadow != NULL && !name_equal(shadow->of, x->anchor))
         warn_of_lost_target(c, x, shadow);
     else if (is_news(c, TOLD_STATIC_WITHOUT_SHADOW))
-        diags_warn(c->diags, x->word->place, "static-without-shadow",
+        diags_warn(c->diags, place_of(c, x), "static-without-shadow",
                    "%s lies in a static zone and no shadow stands in for it",
                    name_to_text(x->name, text));
 }
@@ -195,14 +200,14 @@ static bool check_static(struct compiler *c, const struct expansion *x)
     char text[NAME_TEXT_OCTETS];
 
     if (!is_pattern(x) && zones_exact(c->zones, x->name) != NULL) {
-        diags_error(c->diags, x->word->place, "grant-at-static-apex",
+        diags_error(c->diags, place_of(c, x), "grant-at-static-apex",
                     "%s is the apex of a static zone, which cannot have the CNAME that "
                     "this would need",
                     name_to_text(x->name, text));
         return false;
     }
     if (c->grant->terms->profile->owner_is_name && is_news(c, TOLD_STATIC_OWNER))
-        diags_warn(c->diags, x->word->place, "static-owner",
+        diags_warn(c->diags, place_of(c, x), "static-owner",
                    "%s lies in a static zone: the CNAME that `%s` needs there excludes "
                    "all other data at the name",
                    name_to_text(x->name, text), c->grant->terms->profile->name);
@@ -229,7 +234,7 @@ static bool is_alive(struct compiler *c, const struct expansion *x,
 
     if (is_pattern(x) && can_never_match(x)) {
         if (is_news(c, TOLD_DEAD_GRANT))
-            diags_warn(c->diags, x->word->place, "dead-grant",
+            diags_warn(c->diags, place_of(c, x), "dead-grant",
                        "%s grants nothing: no pattern matches a name with a `*` or "
                        "_validation-persist label",
                        name_to_text(x->name, text));
@@ -239,7 +244,7 @@ static bool is_alive(struct compiler *c, const struct expansion *x,
         return true;
     /* every-host is for those whom it fits. */
     if (c->grant->host != NULL)
-        diags_warn(c->diags, x->word->place, "dead-grant",
+        diags_warn(c->diags, place_of(c, x), "dead-grant",
                    "%s lies in no configured zone: this grants nothing",
                    name_to_text(x->name, text));
     return false;
@@ -264,12 +269,12 @@ static bool is_reach_too_far(struct compiler *c, const struct expansion *x)
 
     name_to_text(x->name, text);
     if (acl_terms_have_type(c->grant->terms, TYPE_CAA))
-        diags_error(c->diags, x->word->place, "caa-by-pattern",
+        diags_error(c->diags, place_of(c, x), "caa-by-pattern",
                     "%s: CAA says who may issue certificates, and is granted name by "
                     "name only",
                     text);
     else if (c->grant->terms->is_broad && has_label(x->name, "_validation-persist"))
-        diags_error(c->diags, x->word->place, "persist-by-pattern",
+        diags_error(c->diags, place_of(c, x), "persist-by-pattern",
                     "%s: _validation-persist authorises an account for good, and is "
                     "granted name by name only",
                     text);
@@ -292,7 +297,7 @@ static bool check_owner(struct compiler *c, const struct expansion *x)
     if (zone != NULL && !zone->is_dynamic && !check_static(c, x))
         return false;
     if (is_broad_word(c, x) && is_news(c, TOLD_BROAD_GRANT))
-        diags_warn(c->diags, x->word->place, "broad-grant",
+        diags_warn(c->diags, place_of(c, x), "broad-grant",
                    "`%s` reaches every name of that form, those to come too",
                    x->word->text);
     return true;
@@ -300,15 +305,15 @@ static bool check_owner(struct compiler *c, const struct expansion *x)
 
 /* ---- rights ---- */
 
-static void warn_if_twin(struct compiler *c, const struct acl_right *right,
-                         const struct acl_right *other, struct place place)
+static void warn_if_twin(struct compiler *c, const struct expansion *x,
+                         const struct acl_right *right, const struct acl_right *other)
 {
     char text[NAME_TEXT_OCTETS];
 
     if (other == NULL || !is_news(c, TOLD_GRANT_TWICE))
         return;
     struct place first = acl_right_place(c->acl, other);
-    diags_warn(c->diags, place, "grant-twice",
+    diags_warn(c->diags, place_of(c, x), "grant-twice",
                "this grants %s what %s:%u grants it already",
                name_to_text(right->host->name, text), first.file, first.line);
 }
@@ -392,7 +397,7 @@ static enum result add_right(struct compiler *c, const struct expansion *x)
         .terms = c->grant->terms,
         .octets = octets,
         .line = c->grant->line,
-        .column = (uint16_t)c->grant->place.column,
+        .column = c->grant->column,
         .owner_len = x->name.len,
         .is_pattern = is_pattern(x),
         .is_subtree = x->owner.is_subtree,
@@ -400,10 +405,9 @@ static enum result add_right(struct compiler *c, const struct expansion *x)
     };
     host->right_count++;
     acl->right_count++;
-    warn_if_twin(c, right,
+    warn_if_twin(c, x, right,
                  host->is_indexed ? index_right(c, right)
-                                  : find_twin_scanned(acl, right),
-                 x->word->place);
+                                  : find_twin_scanned(acl, right));
     return RES_OK;
 }
 
@@ -423,7 +427,7 @@ static enum result expand_word(struct compiler *c, struct acl_host *host,
     enum result res =
         acl_template_fill(&c->grant->terms->profile->owner, &fill, &x.owner);
     if (res == RES_ERANGE) {
-        diags_error(c->diags, word->place, "owner-too-long",
+        diags_error(c->diags, place_of(c, &x), "owner-too-long",
                     "%s makes an owner of over 255 octets for host %s", word->text,
                     name_to_text(host->name, text));
         host->is_incomplete = true; /* it was meant to have a right */

@@ -162,7 +162,8 @@ static struct hit look_at(struct revoke *r, const struct acl_grant *grant)
 
 static void refuse(struct revoke *r, const struct acl_grant *grant, const char *why)
 {
-    tool_fail(TOOL_NO, "%s:%u: %s", grant->place.file, grant->place.line, why);
+    struct place place = acl_grant_place(&r->install.old.snapshot->source, grant);
+    tool_fail(TOOL_NO, "%s:%u: %s", place.file, place.line, why);
     r->refused++;
 }
 
@@ -178,7 +179,7 @@ static const char *choose_file(struct revoke *r)
     for (const struct acl_grant *grant = source->grants; grant != NULL;
          grant = grant->next) {
         if (look_at(r, grant).is_any)
-            return grant->place.file;
+            return acl_grant_place(source, grant).file;
     }
     return acl_host_place(&snapshot->acl, host).file;
 }
@@ -276,7 +277,7 @@ static enum result remove_hits(struct revoke *r)
         const struct acl_grant *grant = hit_grants[--count];
         const struct hit hit = look_at(r, grant);
         const struct acledit_removal removal = {
-            .place = grant->place,
+            .place = acl_grant_place(source, grant),
             .drops_name = hit.names,
             .drops_port = hit.ports,
         };
@@ -295,7 +296,7 @@ static void refuse_what_stands_elsewhere(struct revoke *r)
             continue;
         if (grant->host == NULL)
             refuse(r, grant, "every host has this right");
-        else if (strcmp(grant->place.file, r->install.listed) != 0)
+        else if (strcmp(acl_grant_place(source, grant).file, r->install.listed) != 0)
             refuse(r, grant, "this right is given in another file");
     }
 }

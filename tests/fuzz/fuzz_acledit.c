@@ -82,7 +82,7 @@ static void take(const struct acl_source *source, const struct acl_grant *grant,
     size_t ports = grant->port_count > 0 ? grant->port_count : 1;
     bool *names = arena_array(arena, grant->name_count + 1, sizeof(*names));
     bool *marks = arena_array(arena, ports, sizeof(*marks));
-    struct acledit_removal removal = {grant->place, names, marks};
+    struct acledit_removal removal = {acl_grant_place(source, grant), names, marks};
     struct acledit_text after;
 
     if (names == NULL || marks == NULL)
@@ -116,11 +116,12 @@ static void there_and_back(const struct acl_source *source, struct name host,
     claim_combinations(between, count_combinations(source) + 1);
     parsed_open(&added, between);
     const struct acl_grant *grant = added.source.grants;
-    while (grant != NULL && grant->place.line != line)
+    while (grant != NULL && acl_grant_place(&added.source, grant).line != line)
         grant = grant->next;
     FUZZ_CLAIM(grant != NULL && grant->host != NULL);
     FUZZ_CLAIM(name_equal(grant->host->name, host));
-    const struct acledit_removal removal = {grant->place, dropped, dropped};
+    const struct acledit_removal removal = {acl_grant_place(&added.source, grant),
+                                            dropped, dropped};
     result = acledit_remove(between, &removal, arena, &after);
     FUZZ_CLAIM(result == RES_OK);
     /* A last line without its newline has one from then on. */

@@ -56,7 +56,8 @@ static void dump_grants(const struct acl_source *source, char *out, size_t capac
                           g->terms->ttl_refuses ? " refuse" : "", g->terms->ops,
                           g->terms->max_records, g->terms->is_broad ? " broad" : "",
                           g->terms->check.text);
-        writer_printf(&w, " @%u:%u\n", g->place.line, g->place.column);
+        const struct place place = acl_grant_place(source, g);
+        writer_printf(&w, " @%u:%u\n", place.line, place.column);
     }
     out[w.len] = '\0';
 }
