@@ -111,9 +111,10 @@ certificates = ( {{
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def remembered(self):
-        """What is under way, as it stands on disk."""
+        """What is under way, as it stands on disk; not what is being written: killed at
+        that it would write it again and again."""
         found = []
-        for path in sorted(self.state.rglob("*")):
+        for path in sorted(self.state.rglob("[!.]*")):
             with contextlib.suppress(OSError):
                 found.append((path.name, path.read_bytes() if path.is_file() else b""))
         return found
