@@ -124,14 +124,19 @@ static int deploy_one(struct deploying *deploying,
 static bool is_wanted(const struct deployment_certificate *certificate, char **names,
                       int count)
 {
-    for (int i = 0; i < count; i++) {
-        if (strcmp(names[i], certificate->name) == 0)
-            return true;
-    }
-    if (count == 0 && certificate->tlsa_count > 0)
+    bool is_named = false;
+    for (int i = 0; i < count; i++)
+        is_named = is_named || strcmp(names[i], certificate->name) == 0;
+    if (certificate->tlsa_count == 0 || (count > 0 && !is_named))
+        return is_named || count == 0;
+    if (is_named)
+        tool_warn("%s has `tlsa`: deployed at once, before caches know its records, it "
+                  "fails for their clients",
+                  certificate->name);
+    else
         tool_warn("%s is left alone: it has `tlsa`, so rollover deploys it",
                   certificate->name);
-    return count == 0 && certificate->tlsa_count == 0;
+    return is_named;
 }
 
 /* One that fails keeps no other waiting; of several exit codes the highest is told. */
