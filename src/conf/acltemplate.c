@@ -279,17 +279,18 @@ static enum result parse_piece(const struct name_scan *scan, const char *chars,
             (len > hole_len && !holes[i].has_prefix) ||
             memcmp(chars + len - hole_len, holes[i].text, hole_len) != 0)
             continue;
-        enum result result = RES_OK;
         *out = (struct acl_piece){0};
         if (len > hole_len) {
-            result = decode_label(scan, chars, len - hole_len, out);
+            enum result result = decode_label(scan, chars, len - hole_len, out);
+            if (result != RES_OK)
+                return result;
             out->octets++; /* the prefix, without its length */
             out->len--;
         }
-        if (result == RES_OK && out->len + 5 > LIMIT_LABEL_OCTETS)
+        if (out->len + 5 > LIMIT_LABEL_OCTETS)
             return name_error(scan, "no room for the placeholder in this label");
         out->kind = holes[i].kind;
-        return result;
+        return RES_OK;
     }
     return decode_label(scan, chars, len, out); /* which says what is wrong */
 }

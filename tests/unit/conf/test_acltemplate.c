@@ -127,6 +127,7 @@ static void other_words_are_no_names(void **state)
         {"{name}.{name}", OWNER},
         {"{host}.a.{host}", WORD},
         {"_{port}x.{name}", OWNER},
+        {"_\\9{port}.{name}", OWNER}, /* the prefix */
         {"x{name}", OWNER},
         {"{}", OWNER},
         {"{name", OWNER},

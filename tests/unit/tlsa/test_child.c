@@ -52,8 +52,12 @@ static void test_no_such_program(void **state)
 {
     (void)state;
     const char *const argv[] = {"/nonexistent/program", NULL};
-    assert_int_equal(child_run(argv, 10), -1);
-    assert_int_equal(errno, ENOENT);
+    int status = child_run(argv, 10);
+    /* POSIX lets posix_spawn say it in either way; under valgrind it is the second. */
+    if (status == -1)
+        assert_int_equal(errno, ENOENT);
+    else
+        assert_int_equal(status, 127);
 }
 
 /* Nobody is left to do later what was given up. */
