@@ -292,7 +292,7 @@ static int see_to_remains(struct rollover *rollover, char **words)
     int code = rollover->cleans ? state_open_patiently(tool, folder, &state)
                                 : state_open(tool, folder, false, &state);
     if (code == TOOL_DONE)
-        code = rollover_remains_load(&state, &rollover->deployment, &list);
+        code = rollover_remains_load(&state, &rollover->deployment, true, &list);
     if (code == TOOL_DONE)
         code = check_words(rollover, &list, words);
     if (code == TOOL_DONE && rollover->cleans)

@@ -27,7 +27,7 @@ static int load_one(struct state *state, const char *name, bool is_configured,
 }
 
 int rollover_remains_load(struct state *state, const struct deployment *deployment,
-                          struct rollover_remains_list *out)
+                          bool with_gone, struct rollover_remains_list *out)
 {
     const char **names;
     size_t count;
@@ -41,7 +41,7 @@ int rollover_remains_load(struct state *state, const struct deployment *deployme
         return tool_fail(TOOL_OUTSIDE, "out of memory");
     for (size_t i = 0; code == TOOL_DONE && i < deployment->certificate_count; i++)
         code = load_one(state, deployment->certificates[i].name, true, out);
-    for (size_t i = 0; code == TOOL_DONE && i < count; i++) {
+    for (size_t i = 0; code == TOOL_DONE && with_gone && i < count; i++) {
         if (deployment_find(deployment, names[i]) == NULL)
             code = load_one(state, names[i], false, out);
     }

@@ -24,8 +24,10 @@ struct rollover_remains_list {
 
 /* All of these: TOOL_DONE, else as told. */
 
-/* Of each certificate that has a state, those first that deploy.conf has. */
+/* Of each certificate of deploy.conf that has a state; with_gone: then of those that
+ * are not there any more. */
 int rollover_remains_load(struct state *state, const struct deployment *deployment,
+                          bool with_gone,
                           struct rollover_remains_list *out) MUST_CHECK NONNULL;
 /* Whether a certificate of deploy.conf other than this one has the record there. */
 bool rollover_is_others(const struct rollover_remains_list *list,

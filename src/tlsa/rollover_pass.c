@@ -286,7 +286,7 @@ static int retire(struct pass *pass)
         bool is_changed = false;
         code = look_at_services(pass);
         if (code == TOOL_DONE)
-            code = rollover_remains_load(&pass->state, pass->site->deployment,
+            code = rollover_remains_load(&pass->state, pass->site->deployment, false,
                                          &pass->others);
         if (code == TOOL_DONE)
             code = change_records(pass, &pass->saved->retired, &is_changed);

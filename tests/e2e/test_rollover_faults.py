@@ -272,6 +272,20 @@ def test_a_name_that_is_taken_out(host_of_two):
     assert host.rollover("--clean").stdout == ""
 
 
+def test_a_state_of_a_certificate_that_is_gone_is_damaged(host_of_two):
+    """It holds up nobody; who asks for it is told."""
+    host = host_of_two
+    gone = host.state / "gone.rollover"
+    gone.write_text("cut of")
+    gone.chmod(0o600)
+    new = host.renew()
+    is_good(host.rollover("--wait"))
+    assert tlsa_at(host, 25) == tlsa_at(host, 465) == {STRANGER, new}
+    done = host.rollover("--status")
+    assert done.returncode == 3 and f"{gone}: cut off" in done.stderr
+    assert "mx1: done" in done.stdout
+
+
 def test_what_is_left_and_may_not_be_deleted(host_of_two):
     """It is told and stays; what may go goes."""
     host = host_of_two
