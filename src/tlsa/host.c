@@ -30,8 +30,15 @@ static bool take_setting(struct tool *tool, const config_setting_t *setting)
         diags_error(&tool->diags, place, "", "%s wants a text in quotes", name);
         return false;
     }
-    if (is_server && tool->server == NULL)
+    struct addr server;
+    if (is_server && tool->server == NULL) {
+        if (addr_parse_port(value, HOST_DNS_PORT, &server) != RES_OK) {
+            diags_error(&tool->diags, place, "", "server \"%s\": expected ADDR[:PORT]",
+                        value);
+            return false;
+        }
         tool->server = arena_string(&tool->arena, value);
+    }
     if (!is_server && tool->key_file == NULL)
         tool->key_file = file_path_from(tool->conf_file, value, &tool->arena);
     return true;

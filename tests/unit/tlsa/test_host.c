@@ -62,7 +62,7 @@ static void test_files(void **state)
         {"both", "server = \"[2001:db8::1]:5353\"; key = \"host.key\";", KEY, 0600,
          TOOL_DONE, true},
         {"no server", "key = \"host.key\";", KEY, 0600, TOOL_USAGE, false},
-        {"no address", "server = \"ns.example\";", KEY, 0600, TOOL_USAGE, false},
+        {"no address", "server = \"ns.example\";", KEY, 0600, TOOL_CONFIG, false},
         {"a key that all can read", "server = \"192.0.2.1\"; key = \"host.key\";", KEY,
          0644, TOOL_CONFIG, false},
         {"no key in the file", "server = \"192.0.2.1\"; key = \"host.key\";", "", 0600,
