@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "policy/acl_index.h"
+
 static void open_corp(struct site *site)
 {
     site_open(site);
@@ -327,6 +329,54 @@ static void test_file_order(void **state)
     site_close(&site);
 }
 
+/* A host that may have many rights has them indexed, which makes no difference. */
+static void test_few_and_many(void **state)
+{
+    static const struct {
+        const char *owner;
+        uint32_t min_ttls[3]; /* of the rights found; 0: none */
+    } cases[] = {
+        {"_acme-challenge.a.corp.example", {1, 2, 3}},
+        {"_acme-challenge.b.corp.example", {3}},
+        {"_acme-challenge.b.c.corp.example", {0}},
+        {"_acme-challenge.x7.corp.example", {3, 4, 8}},
+        {"_acme-challenge.x8.corp.example", {3}},
+        {"a.corp.example", {0}},
+    };
+
+    (void)state;
+    for (unsigned more = 0; more <= 2 * ACL_SCANNED_RIGHTS; more++) {
+        const struct acl_right *rights[ACL_RIGHTS_MAX];
+        struct site site;
+        char text[2048];
+        size_t len = (size_t)snprintf(text, sizeof(text),
+                                      "host h\n acme a.corp.example ttl=1..60\n"
+                                      " acme a.corp.example ttl=2..60\n"
+                                      " acme *.corp.example ttl=3..60 broad\n");
+        for (unsigned i = 0; i < more; i++)
+            len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                    " acme x%u.corp.example ttl=%u..60\n", 7 - i % 4,
+                                    4 + i);
+        open_corp(&site);
+        assert_int_equal(site_compile(&site, text), RES_OK);
+        const struct acl_host *host = acl_source_host(&site.source, 0);
+        assert_int_equal(host->right_count, 3 + more);
+        assert_int_equal(host->is_indexed, 3 + more > ACL_SCANNED_RIGHTS);
+        for (size_t i = 0; i < COUNT_OF(cases); i++) {
+            size_t count = acl_rights_of(&site.acl, host,
+                                         name_in(&site.arena, cases[i].owner), rights);
+            size_t expected = 0;
+            while (expected < 3 && cases[i].min_ttls[expected] > 0 &&
+                   cases[i].min_ttls[expected] < 4 + more)
+                expected++;
+            assert_true(count == expected || (count > 3 && expected == 3));
+            for (size_t k = 0; k < expected; k++)
+                assert_int_equal(rights[k]->terms->ttl_min_s, cases[i].min_ttls[k]);
+        }
+        site_close(&site);
+    }
+}
+
 /* Beyond ACL_RIGHTS_MAX the first in file order count, wherever they come from. */
 static void test_more_rights_than_count(void **state)
 {
@@ -472,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_shadow_error_names_original),
         cmocka_unit_test(test_file_order),
+        cmocka_unit_test(test_few_and_many),
         cmocka_unit_test(test_more_rights_than_count),
         cmocka_unit_test(test_not_quadratic),
         cmocka_unit_test(test_without_memory),

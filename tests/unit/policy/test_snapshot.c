@@ -137,6 +137,8 @@ static void test_load(void **state)
     assert_int_equal(snapshot->acl.right_count, 2);
     assert_name(acl_right_owner(&snapshot->acl.rights[0]),
                 "_acme-challenge.b.corp.example");
+    assert_null(snapshot->source.grants);
+    assert_name(acl_source_host(&snapshot->source, 0)->name, "h");
     assert_non_null(snapshot->keyring.gateway.hmac);
     struct arena arena;
     arena_init(&arena, 1024, 0);
@@ -210,8 +212,10 @@ static void test_load_with_a_text_instead(void **state)
                                         strlen("host h\n acme x.corp.example\n"), NULL};
     snapshot = snapshot_new(folder.conf);
     fill(&snapshot->settings);
+    with_text.with_grants = true;
     assert_int_equal(snapshot_load(snapshot, &with_text, &diags), RES_OK);
     assert_int_equal(snapshot->acl.right_count, 2);
+    assert_string_equal(snapshot->source.grants->names[0].text, "x.corp.example");
     assert_name(acl_right_owner(&snapshot->acl.rights[0]),
                 "_acme-challenge.x.corp.example");
     assert_string_equal(acl_right_place(&snapshot->acl, &snapshot->acl.rights[0]).file,
