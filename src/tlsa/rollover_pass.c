@@ -91,7 +91,9 @@ static int begin(struct pass *pass)
     if (code != TOOL_DONE)
         return code;
     if (rollover_begin(pass->saved, &goal, &is_new) != RES_OK)
-        return tool_fail(TOOL_OUTSIDE, "%s: too many records wait to be deleted",
+        return tool_fail(TOOL_OUTSIDE,
+                         "%s: too many records wait to be deleted, or are left over "
+                         "(rollover --clean)",
                          pass->certificate->name);
     if (!is_new)
         return TOOL_DONE;
