@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 /* Joins keys and hosts: the state of one keyring_build. */
 struct joining {
     struct keyring *ring;
@@ -10,18 +12,20 @@ struct joining {
     const struct keyring_parts *parts;
     struct diags *diags;
     struct hmac *printer; /* for prints; NULL: none was made yet */
-    struct map secrets;   /* struct print by its octets */
     struct print *prints;
     size_t print_count;
+    struct row_index by_print;
 };
+
+#define PRINT_OCTETS 16
 
 /*
  * What tells equal secrets without holding any: a MAC under the secret over a constant,
  * with one algorithm for all. Secrets that are equal for HMAC (RFC 2104 pads with
- * zeros) have one print.
+ * zeros) have one print. So much of the MAC that no two secrets share it by chance.
  */
 struct print {
-    uint8_t octets[LIMIT_MAC_OCTETS];
+    uint8_t octets[PRINT_OCTETS];
     const struct key *key; /* the first that has it */
 };
 
@@ -29,6 +33,7 @@ static enum result make_print(struct joining *j, const struct secret *secret,
                               struct print *out)
 {
     static const uint8_t constant[] = "tsigate: which secret is this?";
+    uint8_t mac[LIMIT_MAC_OCTETS];
     enum result res = j->printer == NULL ? hmac_new(HMAC_SHA256, secret, &j->printer)
                                          : hmac_set_secret(j->printer, secret);
 
@@ -37,7 +42,10 @@ static enum result make_print(struct joining *j, const struct secret *secret,
     if (res == RES_OK)
         res = hmac_add(j->printer, constant, sizeof(constant));
     if (res == RES_OK)
-        res = hmac_finish(j->printer, out->octets);
+        res = hmac_finish(j->printer, mac);
+    if (res == RES_OK)
+        memcpy(out->octets, mac, sizeof(out->octets));
+    explicit_bzero(mac, sizeof(mac));
     return res;
 }
 
@@ -66,6 +74,19 @@ static void tell_same_secret(struct joining *j, const struct key *key,
                    text, other_text, other->place.file, other->place.line);
 }
 
+/* NULL: no key so far has that secret. */
+static const struct print *find_print(const struct joining *j,
+                                      const struct print *print, uint32_t hash)
+{
+    struct row_probe probe = row_probe_of(hash);
+
+    for (uint32_t row; (row = row_index_next(&j->by_print, &probe)) != ROW_NONE;) {
+        if (memcmp(j->prints[row].octets, print->octets, sizeof(print->octets)) == 0)
+            return &j->prints[row];
+    }
+    return NULL;
+}
+
 /* One secret stands for one host. Keys of no host cannot do anything, and do not
  * count. */
 static enum result check_secret(struct joining *j, const struct key *key,
@@ -79,16 +100,13 @@ static enum result check_secret(struct joining *j, const struct key *key,
     if (res != RES_OK)
         return res;
     print->key = key;
-    res = map_put(&j->secrets, print->octets, sizeof(print->octets), print);
-    if (res == RES_OK) {
-        j->print_count++;
-    } else if (res == RES_EEXISTS) {
-        const struct print *first =
-            map_get(&j->secrets, print->octets, sizeof(print->octets));
+    uint32_t hash = hash_octets(print->octets, sizeof(print->octets));
+    const struct print *first = find_print(j, print, hash);
+    if (first != NULL)
         tell_same_secret(j, key, first->key);
-        res = RES_OK;
-    }
-    return res;
+    else
+        row_index_add(&j->by_print, hash, (uint32_t)j->print_count++);
+    return RES_OK;
 }
 
 static enum result tell_twice(struct joining *j, const struct keyfile_key *from,
@@ -112,13 +130,19 @@ static void warn_if_hostless(struct joining *j, const struct key *key)
             name_to_text(key->name, text));
 }
 
-static enum result add_client_key(struct joining *j, const struct key *key)
+static enum result add_client_key(struct joining *j, struct keyfile_key *from,
+                                  const struct key *key)
 {
-    struct key *own = arena_copy(j->ring->arena, key, sizeof(*key));
+    struct keyring *ring = j->ring;
+    struct key *own = rows_add(&ring->keys);
 
     if (own == NULL)
         return RES_EMEM;
-    return map_put(&j->ring->by_name, own->name.octets, own->name.len, own);
+    *own = *key;
+    row_index_add(&ring->by_name, hash_octets(own->name.octets, own->name.len),
+                  (uint32_t)ring->keys.count - 1);
+    warn_if_hostless(j, own);
+    return check_secret(j, own, &from->secret);
 }
 
 /* In use for each message: with a context of its own. */
@@ -136,7 +160,7 @@ static enum result add_gateway_key(struct joining *j, const struct keyfile_key *
 static enum result add_key(struct joining *j, struct keyfile_key *from)
 {
     struct key key = {.name = from->name, .place = from->place};
-    const struct key *other = map_get(&j->ring->by_name, key.name.octets, key.name.len);
+    const struct key *other = keyring_find(j->ring, key.name);
 
     if (is_gateway(j, key.name) && j->ring->gateway.hmac != NULL)
         other = &j->ring->gateway;
@@ -150,12 +174,7 @@ static enum result add_key(struct joining *j, struct keyfile_key *from)
     if (res != RES_OK)
         return res;
     key.credential = acl_credential_of(j->acl, key.name);
-    res = add_client_key(j, &key);
-    if (res != RES_OK)
-        return res;
-    const struct key *own = keyring_find(j->ring, from->name);
-    warn_if_hostless(j, own);
-    return check_secret(j, own, &from->secret);
+    return add_client_key(j, from, &key);
 }
 
 /* U-10: the gateway's own key is for the primary alone. */
@@ -223,14 +242,19 @@ enum result keyring_build(const struct keyring_parts *parts, const struct acl *a
     size_t count = 1; /* the last print made may turn out to be none of its own */
 
     *out = (struct keyring){.arena = arena};
+    rows_init(&out->keys, sizeof(struct key), arena);
     for (const struct keyfile_key *key = parts->keys; key != NULL; key = key->next)
         count++;
     j.prints = calloc(count, sizeof(*j.prints));
     out->contexts = hmac_contexts_new();
     enum result res = RES_EMEM;
     if (j.prints != NULL && out->contexts != NULL)
+        res = row_index_open(&out->by_name, count, count);
+    if (res == RES_OK)
+        res = row_index_open(&j.by_print, count, count);
+    if (res == RES_OK)
         res = join(&j);
-    map_fini(&j.secrets);
+    row_index_close(&j.by_print);
     hmac_free(&j.printer);
     if (j.prints != NULL) /* O-4: one could guess at it */
         explicit_bzero(j.prints, count * sizeof(*j.prints));
@@ -243,11 +267,18 @@ enum result keyring_build(const struct keyring_parts *parts, const struct acl *a
 void keyring_fini(struct keyring *keyring)
 {
     hmac_free(&keyring->gateway.hmac);
-    map_fini(&keyring->by_name);
+    row_index_close(&keyring->by_name);
     hmac_contexts_free(&keyring->contexts);
 }
 
 const struct key *keyring_find(const struct keyring *keyring, struct name name)
 {
-    return map_get(&keyring->by_name, name.octets, name.len);
+    struct row_probe probe = row_probe_of(hash_octets(name.octets, name.len));
+
+    for (uint32_t row; (row = row_index_next(&keyring->by_name, &probe)) != ROW_NONE;) {
+        const struct key *key = keyring_key(keyring, row);
+        if (name_equal(key->name, name))
+            return key;
+    }
+    return NULL;
 }

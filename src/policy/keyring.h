@@ -10,7 +10,8 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
-#include "base/map.h"
+#include "base/row_index.h"
+#include "base/rows.h"
 #include "conf/keyfile.h"
 #include "dns/hmac.h"
 #include "policy/acl.h"
@@ -24,9 +25,10 @@ struct key {
 };
 
 struct keyring {
-    struct map by_name;             /* struct key, without the gateway's own */
+    struct rows keys;               /* struct key, without the gateway's own */
+    struct row_index by_name;       /* of them */
     struct key gateway;             /* hmac NULL: not found */
-    struct hmac_contexts *contexts; /* of by_name's keys */
+    struct hmac_contexts *contexts; /* of keys */
     struct arena *arena;
 };
 
@@ -49,6 +51,10 @@ enum result keyring_build(const struct keyring_parts *parts, const struct acl *a
                           struct keyring *out) MUST_CHECK NONNULL;
 void keyring_fini(struct keyring *keyring) NONNULL;
 
+static inline const struct key *keyring_key(const struct keyring *keyring, size_t index)
+{
+    return rows_at(&keyring->keys, index);
+}
 /* NULL: unknown. The gateway's own key is unknown to clients (BADKEY). */
 const struct key *keyring_find(const struct keyring *keyring, struct name name) NONNULL;
 

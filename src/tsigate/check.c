@@ -264,7 +264,7 @@ static void json_counts(struct tool *tool, struct json *json)
 {
     const struct snapshot *snapshot = tool->snapshot;
     json_number(json, "hosts", (int64_t)snapshot->source.hosts.count);
-    json_number(json, "keys", (int64_t)snapshot->keyring.by_name.count);
+    json_number(json, "keys", (int64_t)snapshot->keyring.keys.count);
     json_number(json, "rights", (int64_t)snapshot->acl.right_count);
     json_number(json, "zones", (int64_t)snapshot->zones.count);
 }
@@ -301,7 +301,7 @@ static void print_summary(const struct tool *tool, bool is_usable, FILE *stream)
                 plural(errors), warnings, plural(warnings));
         return;
     }
-    size_t keys = snapshot->keyring.by_name.count;
+    size_t keys = snapshot->keyring.keys.count;
     size_t hosts = snapshot->source.hosts.count;
     size_t rights = snapshot->acl.right_count;
     fprintf(stream, "%s: in order; %zu zone%s, %zu host%s, %zu key%s, %zu right%s",

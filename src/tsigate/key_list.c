@@ -102,13 +102,13 @@ static enum result fill(struct table *table)
     const struct snapshot *snapshot = table->tool->snapshot;
     const struct keyring *ring = &snapshot->keyring;
     const struct acl_source *source = &snapshot->source;
-    size_t cursor = 0;
     table->rows = arena_array(&table->tool->arena,
-                              ring->by_name.count + count_credentials(source) + 1,
+                              ring->keys.count + count_credentials(source) + 1,
                               sizeof *table->rows);
     if (table->rows == NULL)
         return RES_EMEM;
-    for (const struct key *key; (key = map_next(&ring->by_name, &cursor)) != NULL;) {
+    for (size_t i = 0; i < ring->keys.count; i++) {
+        const struct key *key = keyring_key(ring, i);
         struct row *row = add_row(table, key->name);
         fill_file(table, row, key);
         if (key->credential.host != NULL)

@@ -108,10 +108,9 @@ static int refuse_used(const struct retiring *r)
 static size_t keys_in(const struct snapshot *snapshot, const char *file)
 {
     const struct keyring *ring = &snapshot->keyring;
-    const struct key *key;
-    size_t cursor = 0, count = 0;
-    while ((key = map_next(&ring->by_name, &cursor)) != NULL)
-        count += strcmp(key->place.file, file) == 0;
+    size_t count = 0;
+    for (size_t i = 0; i < ring->keys.count; i++)
+        count += strcmp(keyring_key(ring, i)->place.file, file) == 0;
     return count +
            (ring->gateway.hmac != NULL && strcmp(ring->gateway.place.file, file) == 0);
 }

@@ -130,10 +130,13 @@ static bool show_next_key(const struct txns *txns, struct key_walk *walk,
         show_key_of_host(txns, walk, json);
         return true;
     }
-    const struct key *key = map_next(&walk->snapshot->keyring.by_name, &walk->hostless);
-    if (key != NULL && key->credential.host == NULL)
+    const struct keyring *ring = &walk->snapshot->keyring;
+    if (walk->hostless == ring->keys.count)
+        return false;
+    const struct key *key = keyring_key(ring, walk->hostless++);
+    if (key->credential.host == NULL)
         show_key(txns, key->name, (struct name){NULL, 0}, json);
-    return key != NULL;
+    return true;
 }
 
 bool txns_status_keys(const struct txns *txns, struct key_walk *walk, struct json *json)

@@ -169,7 +169,7 @@ struct key_walk {
     struct snapshot *snapshot; /* a reference; NULL: not begun, or ended */
     size_t host;
     const struct acl_key_line *line; /* the next of that host; NULL: its first */
-    size_t hostless;                 /* of map_next over the keyring */
+    size_t hostless;                 /* how many keys of the keyring were looked at */
 };
 
 /* `tsigate status`: elements of an open JSON array, of each key its host and last use.

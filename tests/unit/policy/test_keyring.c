@@ -194,7 +194,7 @@ static void test_build(void **state)
             keyring_build(&parts, &site.acl, &site.arena, &site.diags, &ring);
         assert_int_equal(res, c->result);
         site_assert_ids(&site, c->ids);
-        assert_int_equal(ring.by_name.count, c->count);
+        assert_int_equal(ring.keys.count, c->count);
         /* U-10: clients do not know it. */
         if (c->gateway != NULL)
             assert_null(keyring_find(&ring, parts.gateway));

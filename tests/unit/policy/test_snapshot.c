@@ -172,7 +172,7 @@ static void test_load_without_keys(void **state)
     fill(&snapshot->settings);
     assert_int_equal(snapshot_load(snapshot, wanted(false), &diags), RES_OK);
     assert_int_equal(diags.errors + diags.warnings, 0);
-    assert_int_equal(snapshot->keyring.by_name.count, 0);
+    assert_int_equal(snapshot->keyring.keys.count, 0);
     snapshot_release(&snapshot);
     diags_fini(&diags);
     folder_close(&folder);
