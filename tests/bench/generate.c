@@ -137,8 +137,7 @@ static void choose_change(struct generator *g, struct site_request *request)
 }
 
 /* Writes the next request to octets and gives its length; 0: all IDs are in use. */
-static size_t write_next(struct generator *g, int64_t now, int64_t real_s,
-                         uint8_t *octets)
+static size_t write_next(struct generator *g, int64_t real_s, uint8_t *octets)
 {
     uint16_t id = (uint16_t)g->serial;
     struct flight *flight = &g->flights[id];
@@ -160,7 +159,6 @@ static size_t write_next(struct generator *g, int64_t now, int64_t real_s,
     g->open += !flight->is_open;
     flight->is_open = true;
     g->sent++;
-    flight->sent_ns = now;
     return w.len;
 }
 
@@ -210,12 +208,12 @@ static void send_apart(struct generator *g, size_t len)
 static void send_some(struct generator *g, unsigned count)
 {
     size_t head = g->options.is_tcp ? 2 : 0, len = 0;
-    int64_t now = now_ns(CLOCK_MONOTONIC);
     int64_t real_s = now_ns(CLOCK_REALTIME) / SECOND_NS;
+    uint64_t first = g->serial;
 
     for (unsigned i = 0; i < count && i < BATCH; i++) {
         uint8_t *octets = g->out + len;
-        size_t request_len = write_next(g, now, real_s, octets + head);
+        size_t request_len = write_next(g, real_s, octets + head);
         if (request_len == 0)
             break;
         if (g->options.is_tcp) {
@@ -226,6 +224,9 @@ static void send_some(struct generator *g, unsigned count)
         }
         len += head + request_len;
     }
+    int64_t now = now_ns(CLOCK_MONOTONIC);
+    for (uint64_t serial = first; serial < g->serial; serial++)
+        g->flights[serial % IDS].sent_ns = now;
     if (g->options.is_apart)
         send_apart(g, len);
     else
