@@ -68,15 +68,15 @@ static ssize_t receive(int end, struct errand **out, int flags)
     return n;
 }
 
-/* A pair of sockets takes hundreds of messages, and there are a few errands at most. */
-static void hand_over(int end, struct errand *errand)
+/* False: the pair is full, with hundreds of errands, and this end does not wait. */
+static bool hand_over(int end, struct errand *errand)
 {
     ssize_t n;
 
     do
         n = send(end, &errand, sizeof(struct errand *), MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
-    assert(n == (ssize_t)sizeof(struct errand *));
+    return n == (ssize_t)sizeof(struct errand *);
 }
 
 static void *run(void *arg)
@@ -90,7 +90,8 @@ static void *run(void *arg)
         give_way();
     while (receive(end, &errand, 0) > 0) {
         errand->work(errand->arg);
-        hand_over(end, errand);
+        bool is_taken = hand_over(end, errand); /* this end waits */
+        assert(is_taken);
     }
     (void)shutdown(end, SHUT_WR);
     return NULL;
@@ -121,14 +122,13 @@ static void on_turn(uv_timer_t *turn)
 
 void aside_run(struct aside *aside, struct errand *errand)
 {
-    if (aside->is_closed) {
+    if (aside->is_closed || !hand_over(aside->ends[LOOP_SIDE], errand)) {
         errand->work(errand->arg);
         errand->finish(errand->arg);
         return;
     }
     if (aside->errands++ == 0 && aside->manner == ASIDE_PATIENT)
         (void)uv_timer_start(&aside->turn, on_turn, TURN_MS, TURN_MS);
-    hand_over(aside->ends[LOOP_SIDE], errand);
 }
 
 static void on_done(uv_poll_t *done, int status, int events)

@@ -32,6 +32,7 @@ enum aside_manner {
 /* RES_EIO, RES_EMEM. */
 enum result aside_new(uv_loop_t *loop, enum aside_manner manner,
                       struct aside **out) MUST_CHECK NONNULL;
+/* Where hundreds wait already it is done at once, by who gives it. */
 void aside_run(struct aside *aside, struct errand *errand) NONNULL;
 /* The thread ends. Errands that were given are still done and finished, and the loop
  * does not end before; those that come now are done at once, by who gives them. */

@@ -100,6 +100,24 @@ static void test_end_waits_for_errands(void **state)
     assert_int_equal(second.finished, 1);
 }
 
+/* More than the way to the thread holds: snapshots by the thousand, say, that requests
+ * in flight have held until now. */
+static void test_more_than_can_wait(void **state)
+{
+    static struct told many[5000];
+
+    (void)state;
+    begin(ASIDE_PATIENT, 1);
+    for (size_t i = 0; i < COUNT_OF(many); i++) {
+        many[i] = (struct told){.errand = {work, finish, &many[i]}, .wanted = 1};
+        many[i].nap.tv_nsec = i == 0 ? 20 * 1000 * 1000 : 0;
+        aside_run(aside, &many[i].errand);
+    }
+    end();
+    for (size_t i = 0; i < COUNT_OF(many); i++)
+        assert_int_equal(many[i].finished, 1);
+}
+
 static void test_closed(void **state)
 {
     (void)state;
@@ -116,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_end_waits_for_errands),
+        cmocka_unit_test(test_more_than_can_wait),
         cmocka_unit_test(test_closed),
     };
 
