@@ -15,11 +15,11 @@ struct deleter {
     struct deleter *later; /* to be looked at */
 };
 
-/* Of most names only one right speaks. Two bits by hash, once and twice, tell so of
- * nearly all of them in little memory; the others are looked at. */
+/* Of most names only one right speaks. Counts by hash tell so of most of them, in
+ * little memory; the others are looked at. */
 struct sieve {
-    uint8_t *bits;
-    uint32_t mask; /* of pairs */
+    uint8_t *counts; /* none, one, or more */
+    uint32_t mask;
 };
 
 /*
@@ -40,41 +40,36 @@ struct deleters {
 };
 
 #define ARENA_CHUNK_OCTETS 16384
-#define PAIRS_PER_RIGHT    8
-#define PAIRS_PER_OCTET    4
+#define COUNTS_PER_RIGHT   4
 
 /* ---- the sieve ---- */
 
 static enum result open_sieve(struct sieve *sieve, size_t rights)
 {
-    uint32_t pairs = PAIRS_PER_OCTET;
+    uint32_t counts = 1;
 
-    while (pairs <= UINT32_MAX / 4 && pairs / PAIRS_PER_RIGHT < rights)
-        pairs *= 2;
-    *sieve = (struct sieve){calloc(pairs / PAIRS_PER_OCTET, 1), pairs - 1};
-    return sieve->bits != NULL ? RES_OK : RES_EMEM;
+    while (counts <= UINT32_MAX / 4 && counts / COUNTS_PER_RIGHT < rights)
+        counts *= 2;
+    *sieve = (struct sieve){calloc(counts, 1), counts - 1};
+    return sieve->counts != NULL ? RES_OK : RES_EMEM;
 }
 
-static unsigned pair_shift(uint32_t pair)
+static uint8_t *count_of(const struct sieve *sieve, struct name name)
 {
-    return 2 * (pair % PAIRS_PER_OCTET);
+    return &sieve->counts[hash_octets(name.octets, name.len) & sieve->mask];
 }
 
-static void note_name(struct sieve *sieve, struct name name)
+static void note_name(const struct sieve *sieve, struct name name)
 {
-    uint32_t pair = hash_octets(name.octets, name.len) & sieve->mask;
-    uint8_t *octet = &sieve->bits[pair / PAIRS_PER_OCTET];
-    unsigned was = *octet >> pair_shift(pair) & 1;
+    uint8_t *count = count_of(sieve, name);
 
-    *octet |= (uint8_t)((1u | was << 1) << pair_shift(pair));
+    *count += *count < 2;
 }
 
 /* False: it was noted no more than once. */
 static bool is_maybe_shared(const struct sieve *sieve, struct name name)
 {
-    uint32_t pair = hash_octets(name.octets, name.len) & sieve->mask;
-
-    return (sieve->bits[pair / PAIRS_PER_OCTET] >> pair_shift(pair) & 2) != 0;
+    return *count_of(sieve, name) == 2;
 }
 
 /* ---- who shares a name ---- */
@@ -264,7 +259,7 @@ enum result acl_warn_of_shared_deletes(const struct acl *acl, struct diags *diag
     arena_init(&deleters.arena, ARENA_CHUNK_OCTETS, 0);
     if (res == RES_OK)
         res = look_for_rivals(&deleters, diags);
-    free(deleters.sieve.bits);
+    free(deleters.sieve.counts);
     map_fini(&deleters.exact);
     map_fini(&deleters.patterns);
     map_fini(&deleters.told);
