@@ -46,7 +46,7 @@ static enum deploy_told run_and_judge(const char *const argv[], const char *text
         return say(why, "\"%s\" did not end in %u s", text, timeout_s);
     if (status < 0)
         return say(why, "%s: %s", argv[0], strerror(errno));
-    if (status > 128)
+    if (status > 128 && status < 128 + NSIG)
         return say(why, "\"%s\" was killed by signal %d", text, status - 128);
     return say(why, "\"%s\" failed with exit status %d", text, status);
 }

@@ -471,6 +471,18 @@ def test_each_consumer_that_changed_is_told(site):
     assert site.tellings() == 2
 
 
+@pytest.mark.parametrize("command, said", [
+    ("exit 7", "failed with exit status 7"),
+    ("exit 255", "failed with exit status 255"),  # ssh and perl do
+    ("kill -KILL $$", "was killed by signal 9"),
+])
+def test_how_a_command_failed_is_said(site, command, said):
+    site.write(("postfix", PAIR, f'tell = {{ command = "{command}"; }};'))
+    done = site.deploy()
+    assert done.returncode == 4
+    assert f'"{command}" {said}\n' in done.stderr
+
+
 def test_who_fails_gets_its_old_files_back_and_is_told_again(site):
     site.write(("postfix", PAIR, site.tell()), ("other", [entry("x")], ""))
     is_good(site.deploy())
