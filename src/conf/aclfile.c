@@ -3,11 +3,9 @@
 
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/limits.h"
 #include "base/timestamp.h"
 
-#define SOURCE_CHUNK_OCTETS  (256 * 1024)
 #define SCRATCH_CHUNK_OCTETS (16 * 1024)
 
 static enum result line_error(struct acl_parser *parser, const struct acl_word *word,
@@ -17,101 +15,7 @@ static enum result line_error(struct acl_parser *parser, const struct acl_word *
     return RES_EFORMAT;
 }
 
-/* ---- places ---- */
-
-static const struct acl_file *file_at(const struct acl_source *source, size_t index)
-{
-    return rows_at(&source->files, index);
-}
-
-/* The lines of the file in hand are not counted yet. */
-uint32_t acl_file_line(const struct acl_source *source, struct place place)
-{
-    return source->line_count + place.line;
-}
-
-struct place acl_source_place(const struct acl_source *source, uint32_t line,
-                              uint16_t column)
-{
-    size_t low = 0;
-    /* The last file that begins before the line. */
-    for (size_t high = source->files.count; high - low > 1;) {
-        size_t middle = low + (high - low) / 2;
-        if (file_at(source, middle)->first_line < line)
-            low = middle;
-        else
-            high = middle;
-    }
-    const struct acl_file *file = file_at(source, low);
-    return (struct place){file->name, line - file->first_line, column};
-}
-
-static enum result add_file(struct acl_source *source, const char *name, size_t len)
-{
-    struct acl_file *file = rows_add(&source->files);
-    if (file == NULL || len >= UINT32_MAX - source->line_count)
-        return RES_EMEM; /* lines are counted by 32 bits */
-    file->name = name;
-    file->first_line = source->line_count;
-    return RES_OK;
-}
-
 /* ---- hosts ---- */
-
-static uint32_t hash_name(struct name name)
-{
-    return hash_octets(name.octets, name.len);
-}
-
-/* Room for one host more; twice as much as there was, if there is none. */
-static enum result make_room(struct acl_source *source)
-{
-    struct row_index larger;
-    size_t count = source->hosts.count;
-
-    if (!row_index_is_full(&source->host_by_name))
-        return RES_OK;
-    enum result result = row_index_open(&larger, 2 * count, 0);
-    if (result != RES_OK)
-        return result;
-    for (size_t i = 0; i < count; i++)
-        row_index_add(&larger, hash_name(acl_source_host(source, i)->name),
-                      (uint32_t)i);
-    row_index_close(&source->host_by_name);
-    source->host_by_name = larger;
-    return RES_OK;
-}
-
-static enum result add_host(struct acl_source *source, struct name name,
-                            struct place place, struct acl_host **out)
-{
-    const uint8_t *octets = arena_pack(&source->lines, name.octets, name.len);
-    if (octets == NULL || make_room(source) != RES_OK)
-        return RES_EMEM;
-    struct acl_host *host = rows_add(&source->hosts);
-    if (host == NULL)
-        return RES_EMEM;
-    host->name = (struct name){octets, name.len};
-    host->line = acl_file_line(source, place);
-    host->column = (uint16_t)place.column;
-    row_index_add(&source->host_by_name, hash_name(name),
-                  (uint32_t)source->hosts.count - 1);
-    *out = host;
-    return RES_OK;
-}
-
-struct acl_host *acl_source_host_named(const struct acl_source *source,
-                                       struct name name)
-{
-    struct row_probe probe = row_probe_of(hash_name(name));
-    for (uint32_t row;
-         (row = row_index_next(&source->host_by_name, &probe)) != ROW_NONE;) {
-        struct acl_host *host = acl_source_host(source, row);
-        if (name_equal(host->name, name))
-            return host;
-    }
-    return NULL;
-}
 
 /* The host called so; `host` and `grant` declare it alike. */
 static enum result declare_host(struct acl_parser *parser, const struct acl_word *word,
@@ -124,7 +28,7 @@ static enum result declare_host(struct acl_parser *parser, const struct acl_word
     *out = acl_source_host_named(parser->source, name_of(&name));
     if (*out != NULL)
         return RES_OK;
-    return add_host(parser->source, name_of(&name), word->place, out);
+    return acl_source_add_host(parser->source, name_of(&name), word->place, out);
 }
 
 /* The lines of the host whose block is open. NULL: no memory. */
@@ -500,35 +404,6 @@ static enum result skip_statement(struct acl_parser *parser,
     return closed == RES_EMEM ? closed : RES_EFORMAT;
 }
 
-/* ---- public ---- */
-
-void acl_source_init(struct acl_source *source)
-{
-    *source = (struct acl_source){0};
-    arena_init(&source->arena, SOURCE_CHUNK_OCTETS, 0);
-    arena_init(&source->lines, SOURCE_CHUNK_OCTETS, 0);
-    rows_init(&source->hosts, sizeof(struct acl_host), &source->arena);
-    rows_init(&source->files, sizeof(struct acl_file), &source->arena);
-    map_init(&source->profile_by_name);
-}
-
-void acl_source_fini(struct acl_source *source)
-{
-    acl_regexes_free(source->regexes);
-    row_index_close(&source->host_by_name);
-    map_fini(&source->profile_by_name);
-    arena_fini(&source->lines);
-    arena_fini(&source->arena);
-    *source = (struct acl_source){0};
-}
-
-void acl_source_drop_grants(struct acl_source *source)
-{
-    arena_fini(&source->lines);
-    source->grants = source->last_grant = NULL;
-    source->grant_count = 0;
-}
-
 /* What a line that is left out may have said: nothing is told for want of it. */
 static void note_loss(struct acl_parser *parser, const struct acl_line *line)
 {
@@ -558,7 +433,7 @@ static void look_ahead(const struct acl_parser *parser, const struct acl_lexer *
     const char *blank =
         memchr(host, ' ', left < LIMIT_NAME_OCTETS ? left : LIMIT_NAME_OCTETS);
     if (blank != NULL && acl_plain_name_read(host, (size_t)(blank - host), &name))
-        row_index_prefetch(&parser->source->host_by_name, hash_name(name_of(&name)));
+        acl_source_prefetch_host(parser->source, name_of(&name));
 }
 
 static enum result parse_lines(struct acl_parser *parser, struct acl_lexer *lexer)
@@ -594,7 +469,7 @@ enum result aclfile_parse(struct acl_source *source, const char *file, const cha
         .diags = diags,
         .is_stock = is_stock,
     };
-    if (add_file(source, file, len) != RES_OK)
+    if (acl_source_add_file(source, file, len) != RES_OK)
         return RES_EMEM;
     arena_init(&parser.scratch, SCRATCH_CHUNK_OCTETS, 0);
     struct acl_lexer lexer = {

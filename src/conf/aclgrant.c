@@ -274,7 +274,7 @@ enum result acl_grant_parse(struct acl_parser *parser, struct acl_host *host,
         return RES_EMEM;
     grant->host = host;
     grant->terms = &profile->terms;
-    grant->line = acl_file_line(parser->source, words[0].place);
+    grant->line = acl_source_line(parser->source, words[0].place);
     grant->column = (uint16_t)words[0].place.column;
     enum result result =
         worse(parse_names(parser, &sorted, grant), parse_ports(parser, &sorted, grant));

@@ -164,11 +164,21 @@ enum result acl_profile_close(struct acl_parser *parser) MUST_CHECK NONNULL;
  * well; it grants nothing. */
 bool acl_profile_is_broken(const struct acl_profile *profile) MUST_CHECK NONNULL;
 
-/* ---- places: aclfile.c ---- */
+/* ---- files, hosts and places: aclsource.c ---- */
 
+/* The next file in hand; len: of its text. RES_EMEM, also for lines over 32 bits. */
+enum result acl_source_add_file(struct acl_source *source, const char *name,
+                                size_t len) MUST_CHECK NONNULL;
+/* One that is not there yet. */
+enum result acl_source_add_host(struct acl_source *source, struct name name,
+                                struct place place,
+                                struct acl_host **out) MUST_CHECK NONNULL;
+/* That host will soon be looked up. */
+void acl_source_prefetch_host(const struct acl_source *source,
+                              struct name name) NONNULL;
 /* Of a place in the file in hand: the line as acl_source_place has it. */
-uint32_t acl_file_line(const struct acl_source *source,
-                       struct place place) MUST_CHECK NONNULL;
+uint32_t acl_source_line(const struct acl_source *source,
+                         struct place place) MUST_CHECK NONNULL;
 
 /* ---- grants: aclgrant.c ---- */
 

@@ -369,7 +369,7 @@ enum result acl_name_word_parse(struct acl_parser *parser, const struct acl_word
         .parser = parser, .word = word, .allowed = allowed, .arena = arena};
     out->text =
         (const char *)arena_pack(arena, (const uint8_t *)word->text, word->len + 1);
-    out->line = acl_file_line(parser->source, word->place);
+    out->line = acl_source_line(parser->source, word->place);
     out->column = (uint16_t)word->place.column;
     if (out->text == NULL)
         return RES_EMEM;
