@@ -116,6 +116,7 @@ static enum exit_code run(struct daemon *daemon, const struct privs *privs)
         return EXIT_CONFIG;
     privs_raise_descriptors(daemon_settings(daemon)->limits.tcp_connections +
                             SPARE_DESCRIPTORS);
+    privs_allow_equal_threads();
     if (daemon_bind(daemon) != RES_OK)
         return EXIT_OUTSIDE;
     if (privs_drop(privs) != RES_OK)

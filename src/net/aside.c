@@ -16,6 +16,9 @@
  * no idle moment would leave it 0.3 per cent of a CPU that they share. */
 #define TURN_MS  10
 #define SHARE_NS (1000 * 1000)
+/* After so many turns without half of that somebody else wants the CPU, and would have
+ * a reload take minutes. */
+#define POOR_TURNS 100
 
 enum side { LOOP_SIDE, THREAD_SIDE, SIDES };
 
@@ -32,6 +35,8 @@ struct aside {
     uv_timer_t turn; /* of a patient one */
     unsigned errands;
     int64_t used_ns; /* of the CPU, by the thread, up to the last turn */
+    int64_t had_ns;  /* the same, when turns was 0 */
+    unsigned turns;  /* up to POOR_TURNS */
 };
 
 /* Signals are the loop's. */
@@ -46,15 +51,21 @@ static void mask_signals(void)
 /*
  * SCHED_IDLE and not a niceness: a task that wakes up takes the CPU from an idle one at
  * once, whereas Linux from 6.6 on lets any other finish its slice, until the tick after
- * it, 4 to 8 ms later. Once and for all, before there is work: a thread that becomes so
- * while the loop is kept busy is still owed the share of an equal, and takes it in one
- * piece. Elsewhere there is no such thing for one thread alone.
+ * it, 4 to 8 ms later. Before there is work: a thread that becomes so while the loop is
+ * kept busy is still owed the share of an equal, and takes it in one piece. Elsewhere
+ * there is no such thing for one thread alone.
  */
-static void give_way(void)
+static void give_way(pthread_t thread)
 {
 #ifdef __linux__
-    (void)sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
+    (void)pthread_setschedparam(thread, SCHED_IDLE, &(struct sched_param){0});
 #endif
+}
+
+/* As the loop is. The system may refuse it: RLIMIT_NICE (privs_allow_equal_threads). */
+static void be_equal(pthread_t thread)
+{
+    (void)pthread_setschedparam(thread, SCHED_OTHER, &(struct sched_param){0});
 }
 
 /* What recv gives; 0: the other side has ended. */
@@ -86,8 +97,6 @@ static void *run(void *arg)
     struct errand *errand;
 
     mask_signals();
-    if (aside->manner == ASIDE_PATIENT)
-        give_way();
     while (receive(end, &errand, 0) > 0) {
         errand->work(errand->arg);
         bool is_taken = hand_over(end, errand); /* this end waits */
@@ -109,7 +118,8 @@ static int64_t cpu_ns(pthread_t thread)
     return used.tv_sec * INT64_C(1000000000) + used.tv_nsec;
 }
 
-/* Where the thread has not had its share by itself, the loop sleeps for it. */
+/* Where the thread has not had its share by itself, the loop sleeps for it; where
+ * others take that, too, it is their equal until it has nothing to do. */
 static void on_turn(uv_timer_t *turn)
 {
     static const struct timespec share = {.tv_nsec = SHARE_NS};
@@ -118,6 +128,26 @@ static void on_turn(uv_timer_t *turn)
     if (cpu_ns(aside->thread) - aside->used_ns < SHARE_NS)
         (void)nanosleep(&share, NULL);
     aside->used_ns = cpu_ns(aside->thread);
+    if (++aside->turns < POOR_TURNS)
+        return;
+    if (aside->used_ns - aside->had_ns < POOR_TURNS * SHARE_NS / 2)
+        be_equal(aside->thread);
+    aside->had_ns = aside->used_ns;
+    aside->turns = 0;
+}
+
+static void start_turns(struct aside *aside)
+{
+    aside->had_ns = aside->used_ns = cpu_ns(aside->thread);
+    aside->turns = 0;
+    (void)uv_timer_start(&aside->turn, on_turn, TURN_MS, TURN_MS);
+}
+
+static void end_turns(struct aside *aside)
+{
+    (void)uv_timer_stop(&aside->turn);
+    if (!aside->is_closed)
+        give_way(aside->thread);
 }
 
 void aside_run(struct aside *aside, struct errand *errand)
@@ -128,7 +158,7 @@ void aside_run(struct aside *aside, struct errand *errand)
         return;
     }
     if (aside->errands++ == 0 && aside->manner == ASIDE_PATIENT)
-        (void)uv_timer_start(&aside->turn, on_turn, TURN_MS, TURN_MS);
+        start_turns(aside);
 }
 
 static void on_done(uv_poll_t *done, int status, int events)
@@ -142,8 +172,8 @@ static void on_done(uv_poll_t *done, int status, int events)
         uv_close((uv_handle_t *)&aside->done, NULL);
         uv_close((uv_handle_t *)&aside->turn, NULL);
     } else if (n > 0) {
-        if (--aside->errands == 0)
-            (void)uv_timer_stop(&aside->turn);
+        if (--aside->errands == 0 && aside->manner == ASIDE_PATIENT)
+            end_turns(aside);
         errand->finish(errand->arg);
     }
 }
@@ -156,6 +186,8 @@ static enum result start(struct aside *aside, uv_loop_t *loop)
     if (pthread_create(&aside->thread, NULL, run, aside) != 0)
         return RES_EIO;
     aside->has_thread = true;
+    if (aside->manner == ASIDE_PATIENT)
+        give_way(aside->thread);
     if (uv_poll_init(loop, &aside->done, aside->ends[LOOP_SIDE]) != 0)
         return RES_EIO;
     (void)uv_timer_init(loop, &aside->turn); /* only sets fields */
@@ -182,6 +214,8 @@ enum result aside_new(uv_loop_t *loop, enum aside_manner manner, struct aside **
 void aside_close(struct aside *aside)
 {
     aside->is_closed = true;
+    if (aside->manner == ASIDE_PATIENT)
+        be_equal(aside->thread); /* now the loop waits for it */
     (void)shutdown(aside->ends[LOOP_SIDE], SHUT_WR);
 }
 

@@ -26,7 +26,8 @@ struct errand {
 enum aside_manner {
     ASIDE_PROMPT,  /* the loop's equal */
     ASIDE_PATIENT, /* for what takes long: never has a CPU that the loop wants, but for
-                      a tenth of it */
+                      a tenth of it; the loop's equal where others take that for a
+                      second */
 };
 
 /* RES_EIO, RES_EMEM. */

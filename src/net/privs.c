@@ -48,6 +48,20 @@ void privs_raise_descriptors(size_t wanted)
         wanted, (unsigned long long)hard);
 }
 
+/* setpriority(2): the limit is 20 less the niceness. */
+void privs_allow_equal_threads(void)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)(20 - getpriority(PRIO_PROCESS, 0));
+
+    if (getrlimit(RLIMIT_NICE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted;
+    if (limit.rlim_max < wanted)
+        limit.rlim_max = wanted; /* works as root */
+    (void)setrlimit(RLIMIT_NICE, &limit);
+}
+
 void privs_harden(void)
 {
     struct rlimit no_core = {0};

@@ -29,6 +29,9 @@ struct privs {
 void privs_harden(void);
 /* As many descriptors as wanted, or as the system lets us have (a warning). */
 void privs_raise_descriptors(size_t wanted);
+/* A thread that has given way (net/aside) may become what the others are again, where
+ * the system lets us; without it a reload takes long where others want the CPU. */
+void privs_allow_equal_threads(void);
 /* Looks the user up. NULL, or not started as root: nobody to become. RES_ENOTFOUND. */
 enum result privs_find(const char *user, struct privs *out) MUST_CHECK NONNULL_AT(2);
 /* The effective user, for the files; and back to root, for the sockets. RES_EIO. */

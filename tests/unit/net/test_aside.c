@@ -1,7 +1,11 @@
 /* Errands beside the loop: their order, the thread's manners, and its end. */
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "net/aside.h"
 #include "unit.h"
@@ -118,6 +122,98 @@ static void test_more_than_can_wait(void **state)
         assert_int_equal(many[i].finished, 1);
 }
 
+#ifdef __linux__
+static struct {
+    cpu_set_t before;
+    pid_t pid;
+} hog;
+
+/* Another process that wants all of the one CPU that we have. */
+static int start_hog(void **state)
+{
+    struct rlimit nice;
+    cpu_set_t one;
+
+    (void)state;
+    hog.pid = 0;
+    if (getrlimit(RLIMIT_NICE, &nice) != 0 || (geteuid() != 0 && nice.rlim_cur < 20))
+        return 0; /* nobody may be made an equal */
+    CPU_ZERO(&one);
+    CPU_SET((unsigned)sched_getcpu(), &one);
+    if (sched_getaffinity(0, sizeof(hog.before), &hog.before) != 0 ||
+        sched_setaffinity(0, sizeof(one), &one) != 0)
+        return -1;
+    hog.pid = fork();
+    for (volatile unsigned i = 0; hog.pid == 0; i++)
+        ;
+    return hog.pid > 0 ? 0 : -1;
+}
+
+static int end_hog(void **state)
+{
+    (void)state;
+    if (hog.pid == 0)
+        return 0;
+    (void)kill(hog.pid, SIGKILL);
+    (void)waitpid(hog.pid, NULL, 0);
+    return sched_setaffinity(0, sizeof(hog.before), &hog.before);
+}
+
+static int64_t ms_of(clockid_t clock)
+{
+    struct timespec now;
+
+    (void)clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void work_hard(void *arg)
+{
+    while (ms_of(CLOCK_THREAD_CPUTIME_ID) < 60)
+        ;
+    work(arg);
+}
+
+/* Of such a CPU an idle thread has 3 parts in 1,027: 60 ms would take 20 s. */
+static void test_others_want_the_cpu(void **state)
+{
+    int64_t begin_ms = ms_of(CLOCK_MONOTONIC);
+
+    (void)state;
+    if (hog.pid == 0)
+        skip();
+    begin(ASIDE_PATIENT, 1);
+    told.errand.work = work_hard;
+    aside_run(aside, &told.errand);
+    while (told.finished == 0)
+        (void)uv_run(&loop, UV_RUN_ONCE);
+    assert_true(ms_of(CLOCK_MONOTONIC) - begin_ms < 8000);
+    assert_int_equal(told.policy, SCHED_OTHER);
+    told.errand.work = work; /* patient again */
+    told.wanted = 2;
+    aside_run(aside, &told.errand);
+    while (told.finished == 1)
+        (void)uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(told.policy, SCHED_IDLE);
+    end();
+}
+
+static void test_others_want_the_cpu_at_the_end(void **state)
+{
+    int64_t begin_ms = ms_of(CLOCK_MONOTONIC);
+
+    (void)state;
+    if (hog.pid == 0)
+        skip();
+    begin(ASIDE_PATIENT, 1);
+    told.errand.work = work_hard;
+    aside_run(aside, &told.errand);
+    end();
+    assert_int_equal(told.finished, 1);
+    assert_true(ms_of(CLOCK_MONOTONIC) - begin_ms < 8000);
+}
+#endif
+
 static void test_closed(void **state)
 {
     (void)state;
@@ -135,6 +231,11 @@ int main(void)
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_end_waits_for_errands),
         cmocka_unit_test(test_more_than_can_wait),
+#ifdef __linux__
+        cmocka_unit_test_setup_teardown(test_others_want_the_cpu, start_hog, end_hog),
+        cmocka_unit_test_setup_teardown(test_others_want_the_cpu_at_the_end, start_hog,
+                                        end_hog),
+#endif
         cmocka_unit_test(test_closed),
     };
 
