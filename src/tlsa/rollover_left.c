@@ -48,15 +48,6 @@ int rollover_remains_load(struct state *state, const struct deployment *deployme
     return code;
 }
 
-static bool has_name(const struct rollover_goal *goal, const char *name)
-{
-    for (size_t i = 0; i < goal->name_count; i++) {
-        if (strcmp(goal->names[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* What the other one is to delete it may yet present. */
 bool rollover_is_others(const struct rollover_remains_list *list,
                         const char *certificate, const char *name,
@@ -66,7 +57,7 @@ bool rollover_is_others(const struct rollover_remains_list *list,
         const struct rollover_state *saved = &list->array[i].saved;
         if (list->array[i].is_configured &&
             strcmp(list->array[i].certificate, certificate) != 0 &&
-            has_name(&saved->goal, name) &&
+            rollover_has_name(&saved->goal, name) &&
             (tlsa_records_have(&saved->goal.records, rdata) ||
              tlsa_records_have(&saved->retired, rdata)))
             return true;

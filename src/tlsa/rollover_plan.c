@@ -57,7 +57,7 @@ static enum result retire(struct rollover_state *state,
     return RES_OK;
 }
 
-static bool has_name(const struct rollover_goal *goal, const char *name)
+bool rollover_has_name(const struct rollover_goal *goal, const char *name)
 {
     for (size_t i = 0; i < goal->name_count; i++) {
         if (strcmp(goal->names[i], name) == 0)
@@ -95,7 +95,7 @@ static enum result give_up_names(struct rollover_state *state,
     enum result result = RES_OK;
     for (size_t i = 0; result == RES_OK && i < state->goal.name_count; i++) {
         const char *name = state->goal.names[i];
-        if (has_name(goal, name))
+        if (rollover_has_name(goal, name))
             continue;
         result = leave_all(state, name, &state->goal.records);
         if (result == RES_OK)
@@ -111,7 +111,7 @@ static enum result take_back_names(struct rollover_state *state,
     size_t kept = 0;
     for (size_t i = 0; i < state->left_count; i++) {
         const struct rollover_left left = state->left[i];
-        if (!has_name(goal, left.name))
+        if (!rollover_has_name(goal, left.name))
             state->left[kept++] = left;
         else if (!tlsa_records_have(&goal->records, &left.rdata) &&
                  tlsa_records_add(&state->retired, &left.rdata) != RES_OK)

@@ -120,6 +120,9 @@ enum rollover_action rollover_next(struct rollover_state *state,
                                    const struct rollover_seen *seen,
                                    const struct rollover_time *now,
                                    int64_t *out_until_s) MUST_CHECK NONNULL;
+/* Whether its records stand, or will, at that name. */
+bool rollover_has_name(const struct rollover_goal *goal,
+                       const char *name) MUST_CHECK NONNULL;
 /* Where it is not there yet. RES_EMEM: no more fit. */
 enum result rollover_leave(struct rollover_state *state, const char *name,
                            const struct rdata *rdata) MUST_CHECK NONNULL;
