@@ -2,6 +2,7 @@
  * Giving up root for good, in a child of its own. Needs root; else only what can be
  * seen without it. Rules O-1, O-4.
  */
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,9 +17,11 @@ static int become_nobody(void)
 {
     struct privs privs;
     uid_t real, effective, saved;
-    struct rlimit core;
+    struct rlimit core, nice;
+    bool may_raise = prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE) == 1;
 
     privs_harden();
+    privs_allow_equal_threads();
     if (privs_find("nobody", &privs) != RES_OK || !privs.is_switching)
         return 1;
     if (privs_assume(&privs) != RES_OK || geteuid() != privs.uid)
@@ -36,6 +39,9 @@ static int become_nobody(void)
         return 7;
     if (getrlimit(RLIMIT_CORE, &core) != 0 || core.rlim_max != 0)
         return 8;
+    if (getrlimit(RLIMIT_NICE, &nice) != 0 ||
+        (may_raise && nice.rlim_cur + (rlim_t)getpriority(PRIO_PROCESS, 0) < 20))
+        return 9;
     return 0;
 }
 
