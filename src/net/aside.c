@@ -62,10 +62,10 @@ static void give_way(pthread_t thread)
 #endif
 }
 
-/* As the loop is. The system may refuse it: RLIMIT_NICE (privs_allow_equal_threads). */
-static void be_equal(pthread_t thread)
+/* As the loop is. False: the system refuses it (privs_allow_equal_threads). */
+static bool be_equal(pthread_t thread)
 {
-    (void)pthread_setschedparam(thread, SCHED_OTHER, &(struct sched_param){0});
+    return pthread_setschedparam(thread, SCHED_OTHER, &(struct sched_param){0}) == 0;
 }
 
 /* What recv gives; 0: the other side has ended. */
@@ -130,8 +130,9 @@ static void on_turn(uv_timer_t *turn)
     aside->used_ns = cpu_ns(aside->thread);
     if (++aside->turns < POOR_TURNS)
         return;
-    if (aside->used_ns - aside->had_ns < POOR_TURNS * SHARE_NS / 2)
-        be_equal(aside->thread);
+    if (aside->used_ns - aside->had_ns < POOR_TURNS * SHARE_NS / 2 &&
+        be_equal(aside->thread))
+        (void)uv_timer_stop(turn);
     aside->had_ns = aside->used_ns;
     aside->turns = 0;
 }
@@ -215,7 +216,7 @@ void aside_close(struct aside *aside)
 {
     aside->is_closed = true;
     if (aside->manner == ASIDE_PATIENT)
-        be_equal(aside->thread); /* now the loop waits for it */
+        (void)be_equal(aside->thread); /* now the loop waits for it */
     (void)shutdown(aside->ends[LOOP_SIDE], SHUT_WR);
 }
 
