@@ -51,14 +51,22 @@ static enum deploy_told run_and_judge(const char *const argv[], const char *text
     return say(why, "\"%s\" failed with exit status %d", text, status);
 }
 
+/* How it is, once it is not just starting: it may have read the old files by then, and
+ * would not hear of the new ones. systemd lets a reload that comes meanwhile pass as
+ * the start that is under way. */
+static const char unit_status[] =
+    "until systemctl status --lines=0 -- \"$1\" >/dev/null 2>&1; do "
+    "status=$?; "
+    "case $(systemctl show -p SubState --value -- \"$1\" 2>/dev/null) in "
+    "start*) sleep 1 ;; *) exit $status ;; "
+    "esac; done";
+
 static enum deploy_told call_systemctl(const struct deployment_tell *tell,
                                        const char *verb, const char *unit,
                                        bool is_lenient,
                                        char why[static DEPLOY_WHY_OCTETS])
 {
-    static const char status[] =
-        "exec systemctl status --lines=0 -- \"$1\" >/dev/null 2>&1";
-    const char *const asks[] = {"/bin/sh", "-c", status, "-", unit, NULL};
+    const char *const asks[] = {"/bin/sh", "-c", unit_status, "-", unit, NULL};
     const char *const tells[] = {"systemctl", verb, "--", unit, NULL};
     char text[256];
     if (is_lenient && child_run(asks, tell->timeout_s) == SYSTEMCTL_NOT_RUNNING) {

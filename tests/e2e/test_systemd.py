@@ -235,6 +235,28 @@ def test_a_unit_that_is_not_running_is_not_started(web, verb):
     assert web.presents() == f"{verb}-later"
 
 
+def test_a_unit_that_is_just_starting_is_told(web):
+    """As at boot: it has read the old files, and systemd waits for the rest of its start.
+    What is told meanwhile would count as told by that start."""
+    machine = web.machine
+    machine.write("etc/systemd/system/web.service.d/late.conf",
+                  "[Service]\nExecStartPost=sleep 2\n")
+    machine.systemctl("daemon-reload")
+    try:
+        machine.systemctl("stop", "web.service")
+        machine.systemctl("start", "--no-block", "web.service")
+        until(lambda: machine.show("web.service", "SubState") == "start-post", 10,
+              "the service has read its files")
+        web.renew("early")
+        web.configure('reload = "web.service";')
+        done = web.deploy()
+    finally:
+        (machine.root / "etc/systemd/system/web.service.d/late.conf").unlink()
+        machine.systemctl("daemon-reload")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert web.presents() == "early" and web.told() == ["early"]
+
+
 # ---- tsigate-rollover ----------------------------------------------------------------
 
 def test_the_rollover_unit_deploys_through_its_fence(web):

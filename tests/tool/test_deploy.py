@@ -607,8 +607,21 @@ def test_a_unit_that_is_not_running_is_not_started(site):
     done = site.deploy(env=env)
     is_good(done)
     assert "postfix.service is not running" in done.stdout
-    assert log.read_text().splitlines() == ["status --lines=0 -- postfix.service"]
+    assert log.read_text().splitlines() == ["status --lines=0 -- postfix.service",
+                                            "show -p SubState --value -- postfix.service"]
     assert has(site, "ecdsa")
+
+
+def test_a_unit_that_is_just_starting_is_told_when_it_has(site):
+    """It may have read the old files."""
+    log, env = record_systemctl(site)
+    path = site.folder / "bin" / "systemctl"
+    path.write_text(f"#!/bin/sh\necho $1 >> {log}\ncase $1 in\n"
+                    f"status) [ -e {site.folder}/up ] || exit 3;;\n"
+                    f"show) echo start-post; touch {site.folder}/up;;\nesac\n")
+    site.write(("postfix", PAIR, 'tell = { reload = "postfix.service"; };'))
+    is_good(site.deploy(env=env))
+    assert log.read_text().split() == ["status", "show", "status", "reload"]
 
 
 @pytest.mark.parametrize("active", [0, 4])
@@ -619,7 +632,9 @@ def test_a_unit_that_does_not_reload_goes_back(site, active):
     done = site.deploy(env=env)
     assert done.returncode == 4
     assert '"systemctl reload postfix.service" failed with exit status 1' in done.stderr
-    assert len(log.read_text().splitlines()) == 3 and site.names() == []
+    asked = [line.split()[0] for line in log.read_text().splitlines()]
+    assert asked == ["status", *(["show"] if active else []), "reload", "reload"]
+    assert site.names() == []
 
 
 @pytest.mark.parametrize("width", [1, 32])  # 32: as Postfix does it
