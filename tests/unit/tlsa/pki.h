@@ -87,4 +87,20 @@ static inline BIO *pki_file(const struct pki *pki, const char *name, const char 
     return file;
 }
 
+/* The service's certificate with that many issuers behind it, and its key, as PEM. */
+static inline void pki_write_pair(const struct pki *pki, size_t issuers,
+                                  char certificate[static 64], char key[static 64])
+{
+    pki_path(pki, "certificate", certificate);
+    pki_path(pki, "key", key);
+    BIO *file = pki_file(pki, "certificate", "w");
+    PEM_write_bio_X509(file, pki->certificate);
+    for (size_t i = 0; i < issuers; i++)
+        PEM_write_bio_X509(file, pki->issuer);
+    BIO_free(file);
+    file = pki_file(pki, "key", "w");
+    PEM_write_bio_PrivateKey(file, pki->key, NULL, NULL, 0, NULL, NULL);
+    BIO_free(file);
+}
+
 #endif

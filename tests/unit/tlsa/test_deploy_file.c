@@ -21,15 +21,8 @@ static void open_stand(struct stand *stand)
     arena_init(&stand->tool.arena, 4096, 0);
     diags_init(&stand->tool.diags);
     pki_open(&stand->pki);
-    BIO *file = pki_file(&stand->pki, "certificate", "w");
-    PEM_write_bio_X509(file, stand->pki.certificate);
-    BIO_free(file);
-    file = pki_file(&stand->pki, "key", "w");
-    PEM_write_bio_PrivateKey(file, stand->pki.key, NULL, NULL, 0, NULL, NULL);
-    BIO_free(file);
-    assert_int_equal(material_open(&stand->tool,
-                                   pki_path(&stand->pki, "certificate", certificate),
-                                   pki_path(&stand->pki, "key", key), &stand->material),
+    pki_write_pair(&stand->pki, 0, certificate, key);
+    assert_int_equal(material_open(&stand->tool, certificate, key, &stand->material),
                      TOOL_DONE);
     pki_path(&stand->pki, "deployed.pem", stand->path);
 }
