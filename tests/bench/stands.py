@@ -17,6 +17,7 @@ import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 ZONE = "dyn.example"
+SHADOW = f"_kage.{ZONE}"
 GATEWAY_KEY = "gateway.example"
 GATEWAY_NUMBER = 10000000  # SITE_HOSTS_MAX
 KEYS_PER_FILE = 100000
@@ -129,11 +130,11 @@ class Program:
 
 # ---- configurations ------------------------------------------------------------------
 
-ZONE_TEXT = f"""$TTL 60
+SHADOW_TEXT = f"""$TTL 60
 @ IN SOA ns.{ZONE}. hostmaster.{ZONE}. 1 3600 600 86400 1
 @ IN NS ns.{ZONE}.
-ns IN A 127.0.0.1
 """
+ZONE_TEXT = SHADOW_TEXT + "ns IN A 127.0.0.1\n"
 
 # Nothing is logged of the traffic: that is in BIND's favour.
 NAMED_CONF = """
@@ -177,9 +178,10 @@ def write_key_files(folder, keys):
 
 
 class Named(Program):
-    """A primary, or a secondary of `primary` that forwards updates to it."""
+    """A primary, or a secondary of `primary` that forwards updates to it. With a shadow
+    zone the challenges of that many hosts lead there, and their own zone is static."""
 
-    def __init__(self, folder, keys, is_signed=False, primary=None):
+    def __init__(self, folder, keys, is_signed=False, primary=None, shadowed=0):
         folder.mkdir(parents=True)
         self.port, self.control = free_port(), free_port()
         self.keys, self.is_signed = keys, is_signed
@@ -195,11 +197,17 @@ class Named(Program):
         else:
             config += '    type primary; file "zone.text";\n'
             config += "    dnssec-policy default; inline-signing no;\n" * is_signed
+            if shadowed:
+                config += (f'}};\nzone "{SHADOW}" {{\n'
+                           '    type primary; file "shadow.text";\n')
             config += f"    update-policy {{ grant {GATEWAY_KEY} zonesub TXT;\n"
             config += "".join(f"grant {host_name(i)} name {owner_name(i)} TXT;\n"
                               for i in range(keys)) + "    };\n"
         (folder / "named.conf").write_text(config + "};\n")
-        (folder / "zone.text").write_text(ZONE_TEXT)
+        (folder / "zone.text").write_text(ZONE_TEXT + "".join(
+            f"{owner_name(i)}. CNAME {owner_name(i).removesuffix(ZONE)}{SHADOW}.\n"
+            for i in range(shadowed)))
+        (folder / "shadow.text").write_text(SHADOW_TEXT)
         # A copy: Debian's AppArmor profile goes by the path /usr/sbin/named.
         shutil.copy(find("named", "bind9"), folder / "named")
         super().__init__(folder, "named",
@@ -215,8 +223,16 @@ class Named(Program):
                        capture_output=True, timeout=300)
 
 
+ZONE_CONF = f'zones = ( {{ name = "{ZONE}"; dynamic = true; }} );'
+SHADOW_CONF = f"""
+zones = ( {{ name = "{ZONE}"; }}, {{ name = "{SHADOW}"; dynamic = true; }} );
+shadows = ( {{ of = "{ZONE}"; at = "{SHADOW}"; }} );
+"""
+
+
 class Tsigated(Program):
-    def __init__(self, folder, keys, primary, build, sync=True, with_keys=True):
+    def __init__(self, folder, keys, primary, build, sync=True, with_keys=True,
+                 has_shadow=False):
         folder.mkdir(parents=True)
         self.port, self.build = free_port(), build
         write_key_files(folder / "keys", keys if with_keys else 0)
@@ -232,7 +248,7 @@ upstream = {{
 }};
 keys = [ "keys/*.key" ];
 acl = [ "site.acl" ];
-zones = ( {{ name = "{ZONE}"; dynamic = true; }} );
+{SHADOW_CONF if has_shadow else ZONE_CONF}
 audit = {{ file = "{folder}/audit.jsonl"; sync = {str(sync).lower()}; }};
 control = "{folder}/control.sock";
 profiles = "{SOURCE}/acl/profiles.acl";
@@ -337,18 +353,21 @@ class Knot(Program):
 class Stand:
     """A set-up by name: `front` is what clients speak to, `primary` what has the zone."""
 
-    def __init__(self, name, folder, keys, build, is_signed=False, sync=True):
+    def __init__(self, name, folder, keys, build, is_signed=False, sync=True,
+                 has_shadow=False):
         folder = folder / name
         shutil.rmtree(folder, ignore_errors=True)
         self.name, self.folder, self.is_signed = name, folder, is_signed
+        self.zone = SHADOW if has_shadow and name == "tsigated" else ZONE
         if name == "knot":
             self.primary = Knot(folder / "primary", keys, is_signed)
         else:
             self.primary = Named(folder / "primary", 0 if name == "tsigated" else keys,
-                                 is_signed)
+                                 is_signed, shadowed=keys if self.zone == SHADOW else 0)
         self.front = self.primary
         if name == "tsigated":
-            self.front = Tsigated(folder / "front", keys, self.primary, build, sync)
+            self.front = Tsigated(folder / "front", keys, self.primary, build, sync,
+                                  has_shadow=has_shadow)
         elif name == "forward":
             self.front = Named(folder / "front", keys, primary=self.primary)
         elif name == "relay":
@@ -373,20 +392,21 @@ class Stand:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def challenges(self):
-        """What the zone has: {(owner, token)}."""
+        """What the dynamic zone has: {(owner in ZONE, token)}."""
         answer = subprocess.run(
-            ["dig", "@127.0.0.1", "-p", str(self.primary.port), ZONE, "AXFR", "+noall",
+            ["dig", "@127.0.0.1", "-p", str(self.primary.port), self.zone, "AXFR", "+noall",
              "+answer", "+onesoa"], text=True, capture_output=True, timeout=120)
         words = (line.split() for line in answer.stdout.splitlines())
-        return {(word[0].rstrip("."), word[4].strip('"')) for word in words
-                if len(word) == 5 and word[3] == "TXT"}
+        return {(word[0].removesuffix(f"{self.zone}.") + ZONE, word[4].strip('"'))
+                for word in words if len(word) == 5 and word[3] == "TXT"}
 
     def wipe(self):
         """No challenge is left, whoever made it."""
         owners = sorted({owner for owner, _ in self.challenges()})
         for first in range(0, len(owners), 200):
-            lines = [f"server 127.0.0.1 {self.primary.port}", f"zone {ZONE}"]
-            lines += [f"update delete {owner} TXT" for owner in owners[first:first + 200]]
+            lines = [f"server 127.0.0.1 {self.primary.port}", f"zone {self.zone}"]
+            lines += [f"update delete {owner.removesuffix(ZONE)}{self.zone} TXT"
+                      for owner in owners[first:first + 200]]
             key = self.folder / "gateway.key"
             key.write_text(key_text(GATEWAY_KEY, GATEWAY_NUMBER))
             subprocess.run(["nsupdate", "-v", "-k", key], input="\n".join(lines + ["send\n"]),
