@@ -1,80 +1,59 @@
 #include "tlsa/host.h"
 
-#include <libconfig.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "conf/file.h"
 #include "conf/keyfile.h"
+#include "net/conf_rules.h"
 
 #define DEFAULT_CONF SYSCONFDIR "/host.conf"
 
 /* ---- host.conf ---- */
 
-/* A setting that the command line has not said already; a key's path starts at the
- * file's folder. */
-static bool take_setting(struct tool *tool, const config_setting_t *setting)
-{
-    const char *name = config_setting_name(setting);
-    const char *value = config_setting_get_string(setting);
-    bool is_server = strcmp(name, "server") == 0;
-    struct place place = {.file = tool->conf_file,
-                          .line = config_setting_source_line(setting)};
-    if (!is_server && strcmp(name, "key") != 0) {
-        diags_error(&tool->diags, place, "",
-                    "unknown setting \"%s\": expected server, key", name);
-        return false;
-    }
-    if (value == NULL) {
-        diags_error(&tool->diags, place, "", "%s wants a text in quotes", name);
-        return false;
-    }
-    struct addr server;
-    if (is_server && tool->server == NULL) {
-        if (addr_parse_port(value, HOST_DNS_PORT, &server) != RES_OK) {
-            diags_error(&tool->diags, place, "", "server \"%s\": expected ADDR[:PORT]",
-                        value);
-            return false;
-        }
-        tool->server = arena_string(&tool->arena, value);
-    }
-    if (!is_server && tool->key_file == NULL)
-        tool->key_file = file_path_from(tool->conf_file, value, &tool->arena);
-    return true;
-}
+struct said {
+    const char *server;
+    const char *key;
+    struct place server_place;
+};
 
-static bool take_settings(struct tool *tool, const char *text)
+static const struct conf_rule rules[] = {
+    {"server", CONF_TEXT, .offset = offsetof(struct said, server),
+     .place_offset = offsetof(struct said, server_place)},
+    {"key", CONF_PATH, .offset = offsetof(struct said, key)},
+    {0},
+};
+
+/* What the command line has said goes before it, and is all that is judged. */
+static enum result take_settings(struct tool *tool)
 {
-    config_t config;
-    config_init(&config);
-    bool is_right = config_read_string(&config, text) == CONFIG_TRUE;
-    if (!is_right) {
-        struct place place = {.file = tool->conf_file,
-                              .line = (unsigned)config_error_line(&config)};
-        diags_error(&tool->diags, place, "", "%s", config_error_text(&config));
+    struct said said = {.server = NULL};
+    struct addr server;
+    struct conf_sources sources = {
+        .main = tool->conf_file, .arena = &tool->arena, .diags = &tool->diags};
+    enum result result = conf_rules_read(&sources, rules, &said);
+    conf_sources_fini(&sources);
+    if (result == RES_OK && tool->server == NULL && said.server != NULL &&
+        addr_parse_port(said.server, HOST_DNS_PORT, &server) != RES_OK) {
+        diags_error(&tool->diags, said.server_place, "",
+                    "server \"%s\": expected ADDR[:PORT]", said.server);
+        result = RES_EFORMAT;
     }
-    const config_setting_t *root = config_root_setting(&config);
-    for (int i = 0; is_right && i < config_setting_length(root); i++)
-        is_right = take_setting(tool, config_setting_get_elem(root, (unsigned)i));
-    config_destroy(&config);
-    return is_right;
+    tool->server = tool->server != NULL ? tool->server : said.server;
+    tool->key_file = tool->key_file != NULL ? tool->key_file : said.key;
+    return result;
 }
 
 static int read_conf(struct tool *tool)
 {
-    struct file_text text;
-    const struct place place = {.file = NULL};
     bool is_default = tool->conf_file == NULL;
     if (is_default && access(DEFAULT_CONF, F_OK) != 0)
         return TOOL_DONE;
     if (is_default)
         tool->conf_file = DEFAULT_CONF;
-    bool is_right = file_read(tool->conf_file, LIMIT_CONF_FILE_OCTETS, place,
-                              &tool->diags, &text) == RES_OK &&
-                    take_settings(tool, text.chars);
-    file_text_free(&text);
-    return is_right ? TOOL_DONE : tool_fail_diags(tool, TOOL_CONFIG);
+    enum result result = take_settings(tool);
+    if (result == RES_EMEM)
+        return tool_fail(TOOL_OUTSIDE, "out of memory");
+    return result == RES_OK ? TOOL_DONE : tool_fail_diags(tool, TOOL_CONFIG);
 }
 
 /* ---- the key ---- */

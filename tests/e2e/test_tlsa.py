@@ -113,8 +113,8 @@ def test_host_conf(lab, gateway, primary, certificate, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert tlsa_of(primary, TARGET) == {certificate[1]}
     primary.wipe(SHADOW)
-    for text, said in (("server = 5;\n", ":1: server wants a text"),
-                       ('\nservers = "::1";\n', ':2: unknown setting "servers"'),
+    for text, said in (("server = 5;\n", ":1:1: 'server' wants a text"),
+                       ('\nservers = "::1";\n', ":2:1: unknown setting 'servers'; did you mean"),
                        ("server = \n", ":")):
         conf.write_text(text)
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
