@@ -1,7 +1,7 @@
 #include "tlsa/rollover_state.h"
 
 #include <inttypes.h>
-#include <libconfig.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,190 +67,165 @@ void rollover_state_build(const char *name, const struct rollover_state *saved,
     build_records(w, "records", &saved->goal.records);
     build_records(w, "retired", &saved->retired);
     build_left(w, saved);
-    writer_string(w, "complete = true;\n"); /* without it the file was cut off */
+    writer_string(w, "complete = true;\n");
 }
 
 /* ---- reading it ---- */
 
+/* Finds what it looks for, or leaves it empty: whether the file was as we write it
+ * shows when it is built anew. */
 struct reading {
-    const config_setting_t *root;
+    const char *chars;
     struct arena *arena;
-    bool failed;
-    unsigned taken; /* settings */
+    struct rollover_state *out;
 };
 
-static const config_setting_t *take(struct reading *reading, const char *name, int type)
+static const char *find(const struct reading *reading, const char *setting)
 {
-    const config_setting_t *setting = config_setting_get_member(reading->root, name);
-    if (setting == NULL || config_setting_type(setting) != type) {
-        reading->failed = true;
+    char start[32];
+    snprintf(start, sizeof start, "\n%s = ", setting);
+    const char *at = strstr(reading->chars, start);
+    return at != NULL ? at + strlen(start) : "";
+}
+
+/* The next text at *at, or in the list there; NULL: there is none. */
+static const char *next_text(const struct reading *reading, const char **at)
+{
+    const char *text = *at + strspn(*at, "[, \n");
+    const char *end = *text == '"' ? strchr(text + 1, '"') : NULL;
+    if (end == NULL)
         return NULL;
-    }
-    reading->taken++;
-    return setting;
+    *at = end + 1;
+    return arena_string_n(reading->arena, text + 1, (size_t)(end - text) - 1);
 }
 
-/* "" where it is not there: reading has failed then. */
-static const char *take_string(struct reading *reading, const char *name)
+static const char *find_text(const struct reading *reading, const char *setting)
 {
-    const config_setting_t *setting = take(reading, name, CONFIG_TYPE_STRING);
-    return setting != NULL ? config_setting_get_string(setting) : "";
+    const char *at = find(reading, setting);
+    const char *text = next_text(reading, &at);
+    return text != NULL ? text : "";
 }
 
-static int64_t take_number(struct reading *reading, const char *name, int64_t most)
+static int64_t find_number(const struct reading *reading, const char *setting,
+                           int64_t most)
 {
-    const config_setting_t *setting = take(reading, name, CONFIG_TYPE_INT64);
-    int64_t number = setting != NULL ? config_setting_get_int64(setting) : 0;
-    if (number < 0 || number > most)
-        reading->failed = true;
-    return number;
+    int64_t number = strtoll(find(reading, setting), NULL, 10);
+    return number >= 0 && number <= most ? number : 0;
 }
 
-static void take_id(struct reading *reading, const char *name,
-                    char out[static ROLLOVER_ID_OCTETS])
+/* An ID or a boot_id: digits, and from least to capacity - 1 of them. */
+static void find_digits(const struct reading *reading, const char *setting,
+                        size_t least, char *out, size_t capacity)
 {
-    const char *text = take_string(reading, name);
-    size_t len = strspn(text, "0123456789abcdef");
-    if (text[len] != '\0' || (len != 0 && len != ROLLOVER_ID_OCTETS - 1)) {
-        reading->failed = true;
-        len = 0;
-    }
-    memcpy(out, text, len);
-    out[len] = '\0';
-}
-
-static void take_boot(struct reading *reading, char out[static ROLLOVER_BOOT_OCTETS])
-{
-    const char *text = take_string(reading, "boot");
+    const char *text = find_text(reading, setting);
     size_t len = strspn(text, "0123456789abcdef-");
-    if (text[len] != '\0' || len >= ROLLOVER_BOOT_OCTETS) {
-        reading->failed = true;
-        len = 0;
-    }
-    memcpy(out, text, len);
-    out[len] = '\0';
+    bool is_right = text[len] == '\0' && len >= least && len < capacity;
+    snprintf(out, capacity, "%s", is_right ? text : "");
 }
 
-static int nibble(char digit)
+static bool read_record(const struct reading *reading, const char *text,
+                        struct rdata *out)
 {
-    static const char digits[] = "0123456789abcdef";
-    const char *at = digit != '\0' ? strchr(digits, digit) : NULL;
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
-static bool read_record(struct reading *reading, const char *text, struct rdata *out)
-{
-    size_t len = text != NULL ? strlen(text) : 0;
-    if (len % 2 != 0 || len < 8 || len / 2 > UINT16_MAX)
+    size_t len = 0;
+    size_t capacity = strlen(text) / 2 + 1;
+    uint8_t *octets = arena_alloc(reading->arena, capacity);
+    if (octets == NULL ||
+        OPENSSL_hexstr2buf_ex(octets, capacity, &len, text, '\0') != 1 || len < 4 ||
+        len > UINT16_MAX) {
+        ERR_clear_error();
         return false;
-    uint8_t *octets = arena_alloc(reading->arena, len / 2);
-    *out = (struct rdata){octets, (uint16_t)(len / 2)};
-    for (size_t i = 0; octets != NULL && i < len / 2; i++) {
-        int high = nibble(text[2 * i]);
-        int low = nibble(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        octets[i] = (uint8_t)(high << 4 | low);
     }
-    return octets != NULL;
+    *out = (struct rdata){octets, (uint16_t)len};
+    return true;
 }
 
-static void take_records(struct reading *reading, const char *name,
+static void find_records(const struct reading *reading, const char *setting,
                          struct tlsa_records *out)
 {
-    const config_setting_t *list = take(reading, name, CONFIG_TYPE_ARRAY);
-    int count = list != NULL ? config_setting_length(list) : 0;
-    for (int i = 0; i < count && !reading->failed; i++) {
-        struct rdata rdata;
-        reading->failed =
-            !read_record(reading, config_setting_get_string_elem(list, i), &rdata) ||
-            tlsa_records_add(out, &rdata) != RES_OK;
-    }
+    struct rdata rdata;
+    const char *at = find(reading, setting);
+    const char *text;
+    while ((text = next_text(reading, &at)) != NULL &&
+           read_record(reading, text, &rdata) &&
+           tlsa_records_add(out, &rdata) == RES_OK)
+        ;
 }
 
 /* "NAME RECORD" */
-static bool read_left(struct reading *reading, const char *text,
-                      struct rollover_state *out)
+static void find_left(const struct reading *reading)
 {
     struct rdata rdata;
-    const char *blank = text != NULL ? strchr(text, ' ') : NULL;
-    const char *name =
-        blank != NULL ? arena_string_n(reading->arena, text, (size_t)(blank - text))
-                      : NULL;
-    return name != NULL && read_record(reading, blank + 1, &rdata) &&
-           rollover_leave(out, name, &rdata) == RES_OK;
-}
-
-/* Where it is not there, an earlier version wrote the file, which left none. */
-static void take_left(struct reading *reading, struct rollover_state *out)
-{
-    if (config_setting_get_member(reading->root, "left") == NULL)
-        return;
-    const config_setting_t *list = take(reading, "left", CONFIG_TYPE_ARRAY);
-    int count = list != NULL ? config_setting_length(list) : 0;
-    for (int i = 0; i < count && !reading->failed; i++)
-        reading->failed =
-            !read_left(reading, config_setting_get_string_elem(list, i), out);
-}
-
-static void take_names(struct reading *reading, struct rollover_goal *goal)
-{
-    const config_setting_t *list = take(reading, "names", CONFIG_TYPE_ARRAY);
-    int count = list != NULL ? config_setting_length(list) : 0;
-    goal->names = arena_array(reading->arena, (size_t)count, sizeof *goal->names);
-    if (goal->names == NULL)
-        reading->failed = true;
-    for (int i = 0; i < count && !reading->failed; i++) {
-        const char *text = config_setting_get_string_elem(list, i);
-        text = text != NULL ? arena_string(reading->arena, text) : NULL;
-        reading->failed = text == NULL;
-        goal->names[goal->name_count++] = text;
+    const char *at = find(reading, "left");
+    const char *text;
+    while ((text = next_text(reading, &at)) != NULL) {
+        size_t len = strcspn(text, " ");
+        const char *name = arena_string_n(reading->arena, text, len);
+        if (name == NULL || text[len] == '\0' ||
+            !read_record(reading, text + len + 1, &rdata) ||
+            rollover_leave(reading->out, name, &rdata) != RES_OK)
+            return;
     }
 }
 
-static void take_settings(struct reading *reading, struct rollover_state *out)
+static void find_names(const struct reading *reading, struct rollover_goal *goal)
 {
-    if (rollover_step_parse(take_string(reading, "step"), &out->step) != RES_OK)
-        reading->failed = true;
-    out->since.wall_s = take_number(reading, "since", INT64_MAX / 2);
-    out->since.boot_s = take_number(reading, "boot_since", INT64_MAX / 2);
-    take_boot(reading, out->since.boot);
-    out->ttl_s = (uint32_t)take_number(reading, "ttl", LIMIT_TTL_S);
-    take_id(reading, "new", out->goal.id);
-    take_id(reading, "deployed", out->deployed);
-    take_names(reading, &out->goal);
-    take_records(reading, "records", &out->goal.records);
-    take_records(reading, "retired", &out->retired);
-    take_left(reading, out);
-    (void)take(reading, "complete", CONFIG_TYPE_BOOL);
-    if (config_setting_length(reading->root) != (int)reading->taken)
-        reading->failed = true; /* a setting that we do not know may mean anything */
+    const char *at = find(reading, "names");
+    const char *text;
+    size_t capacity = 0;
+    for (const char *each = at; next_text(reading, &each) != NULL;)
+        capacity++;
+    goal->names = arena_array(reading->arena, capacity, sizeof *goal->names);
+    while (goal->names != NULL && goal->name_count < capacity &&
+           (text = next_text(reading, &at)) != NULL)
+        goal->names[goal->name_count++] = text;
+}
+
+static void find_all(const struct reading *reading)
+{
+    struct rollover_state *out = reading->out;
+    out->since.wall_s = find_number(reading, "since", INT64_MAX / 2);
+    out->since.boot_s = find_number(reading, "boot_since", INT64_MAX / 2);
+    find_digits(reading, "boot", 0, out->since.boot, sizeof out->since.boot);
+    out->ttl_s = (uint32_t)find_number(reading, "ttl", LIMIT_TTL_S);
+    find_digits(reading, "new", ROLLOVER_ID_OCTETS - 1, out->goal.id,
+                sizeof out->goal.id);
+    find_digits(reading, "deployed", ROLLOVER_ID_OCTETS - 1, out->deployed,
+                sizeof out->deployed);
+    find_names(reading, &out->goal);
+    find_records(reading, "records", &out->goal.records);
+    find_records(reading, "retired", &out->retired);
+    find_left(reading);
+}
+
+/* Octet for octet: what is cut off, out of range, unknown or there twice is not. */
+static bool is_built_of(const char *name, const struct rollover_state *saved,
+                        const char *chars, size_t len)
+{
+    uint8_t *octets = malloc(len + 1);
+    struct writer w = writer_of(octets, octets != NULL ? len : 0);
+    rollover_state_build(name, saved, &w);
+    bool is_same = !w.failed && w.len == len && memcmp(octets, chars, len) == 0;
+    free(octets);
+    return is_same;
 }
 
 /* NULL: it is read. */
-static const char *read_text(const char *name, const char *chars, struct arena *arena,
-                             struct rollover_state *out)
+static const char *read_text(const char *name, const char *chars, size_t len,
+                             struct arena *arena, struct rollover_state *out)
 {
-    int version = 0;
-    config_t config;
-    config_init(&config);
-    const char *wrong = NULL;
-    bool is_config = config_read_string(&config, chars) == CONFIG_TRUE;
-    struct reading reading = {.root = config_root_setting(&config), .arena = arena};
-    if (is_config && config_lookup_int(&config, "version", &version) == CONFIG_TRUE &&
-        version != VERSION)
-        wrong = "written by another version of tsigate-tlsa";
-    if (is_config && wrong == NULL) {
-        (void)take(&reading, "version", CONFIG_TYPE_INT);
-        const char *whose = take_string(&reading, "certificate");
-        if (!reading.failed && strcmp(whose, name) != 0)
-            wrong = "of another certificate";
-        take_settings(&reading, out);
+    const struct reading reading = {chars, arena, out};
+    int64_t version = find_number(&reading, "version", INT64_MAX);
+    const char *whose = find_text(&reading, "certificate");
+    if (version != 0 && version != VERSION)
+        return "written by another version of tsigate-tlsa";
+    if (whose[0] != '\0' && strcmp(whose, name) != 0)
+        return "of another certificate";
+    if (rollover_step_parse(find_text(&reading, "step"), &out->step) == RES_OK) {
+        find_all(&reading);
+        if (is_built_of(name, out, chars, len))
+            return NULL;
     }
-    config_destroy(&config);
-    if (wrong == NULL && (!is_config || reading.failed))
-        wrong = "cut off, or not written by tsigate-tlsa";
-    return wrong;
+    return "cut off, or not written by tsigate-tlsa";
 }
 
 enum result rollover_state_parse(const char *path, const char *name, const char *chars,
@@ -258,8 +233,7 @@ enum result rollover_state_parse(const char *path, const char *name, const char 
                                  struct rollover_state *out)
 {
     *out = (struct rollover_state){.step = 0};
-    const char *wrong =
-        strlen(chars) == len ? read_text(name, chars, arena, out) : "not a text";
+    const char *wrong = read_text(name, chars, len, arena, out);
     if (wrong == NULL)
         return RES_OK;
     *out = (struct rollover_state){.step = 0};

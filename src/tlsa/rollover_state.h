@@ -1,6 +1,6 @@
 /*
- * What a roll-over remembers from run to run: a small libconfig file per certificate in
- * the folder of what is under way, and copies of what it deploys. Floor 5.
+ * What a roll-over remembers from run to run: a small text per certificate in the
+ * folder of what is under way, and copies of what it deploys. Floor 5.
  *
  *     NAME.rollover                          where it stands
  *     NAME.new.certificate, NAME.new.key     what it leads to
@@ -21,11 +21,12 @@
 #include "tlsa/rollover_plan.h"
 #include "tlsa/state.h"
 
-/* The text of the file; w->failed tells. */
+/* The text of the file; w->failed tells. Another text than the last release's, be it in
+ * a comment, is another version. */
 void rollover_state_build(const char *name, const struct rollover_state *saved,
                           struct writer *w) NONNULL;
 /* chars: NUL-terminated. All that out points to lies in the arena. RES_EFORMAT, in
- * diags at path; RES_EMEM. */
+ * diags at path: it is not, octet for octet, what is built of what it says. */
 enum result rollover_state_parse(const char *path, const char *name, const char *chars,
                                  size_t len, struct arena *arena, struct diags *diags,
                                  struct rollover_state *out) MUST_CHECK NONNULL;
