@@ -12,9 +12,15 @@
 
 struct map_slot;
 
-struct map {
+struct map_table {
     struct map_slot *slots;
     size_t capacity; /* a power of two, or 0 */
+};
+
+struct map {
+    struct map_table table;
+    struct map_table outgrown; /* capacity 0: all that was in it has moved */
+    size_t moved;              /* its slots up to here have nothing left */
     size_t count;
 };
 
@@ -30,7 +36,8 @@ enum result map_put(struct map *map, const void *key, size_t len,
                     void *value) MUST_CHECK NONNULL;
 /* Takes the key out and gives its value; NULL: there was none. */
 void *map_remove(struct map *map, const void *key, size_t len) NONNULL;
-/* Walks all values in no order: start with *cursor 0; NULL at the end. */
+/* Walks all values in no order: start with *cursor 0; NULL at the end. What is put on
+ * the way may hide some. */
 void *map_next(const struct map *map, size_t *cursor) NONNULL;
 /* For sizing: octets held. */
 size_t map_octets(const struct map *map) NONNULL;
