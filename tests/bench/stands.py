@@ -136,7 +136,6 @@ SHADOW_TEXT = f"""$TTL 60
 """
 ZONE_TEXT = SHADOW_TEXT + "ns IN A 127.0.0.1\n"
 
-# Nothing is logged of the traffic: that is in BIND's favour.
 NAMED_CONF = """
 options {{
     directory "{folder}";
@@ -151,10 +150,7 @@ options {{
     notify no;
     allow-transfer {{ any; }};
 }};
-logging {{
-    category default {{ default_debug; }};
-    category general {{ default_stderr; }};
-}};
+logging {{ category default {{ null; }}; }}; // goes for a silent one alone
 controls {{ inet 127.0.0.1 port {control} allow {{ 127.0.0.1; }}
            keys {{ "{gateway}"; }}; }};
 """
@@ -179,9 +175,11 @@ def write_key_files(folder, keys):
 
 class Named(Program):
     """A primary, or a secondary of `primary` that forwards updates to it. With a shadow
-    zone the challenges of that many hosts lead there, and their own zone is static."""
+    zone the challenges of that many hosts lead there, and their own zone is static. It
+    logs updates and refusals to a file, as by default, or is silent."""
 
-    def __init__(self, folder, keys, is_signed=False, primary=None, shadowed=0):
+    def __init__(self, folder, keys, is_signed=False, primary=None, shadowed=0,
+                 is_silent=False):
         folder.mkdir(parents=True)
         self.port, self.control = free_port(), free_port()
         self.keys, self.is_signed = keys, is_signed
@@ -210,8 +208,10 @@ class Named(Program):
         (folder / "shadow.text").write_text(SHADOW_TEXT)
         # A copy: Debian's AppArmor profile goes by the path /usr/sbin/named.
         shutil.copy(find("named", "bind9"), folder / "named")
+        # -g goes by no logging statement, and logs to stderr.
         super().__init__(folder, "named",
-                         [folder / "named", "-g", "-n", "1", "-c", folder / "named.conf"])
+                         [folder / "named", "-f" if is_silent else "-g", "-n", "1", "-c",
+                          folder / "named.conf"])
 
     def start(self, seconds=300):
         super().start()
@@ -363,7 +363,8 @@ class Stand:
             self.primary = Knot(folder / "primary", keys, is_signed)
         else:
             self.primary = Named(folder / "primary", 0 if name == "tsigated" else keys,
-                                 is_signed, shadowed=keys if self.zone == SHADOW else 0)
+                                 is_signed, shadowed=keys if self.zone == SHADOW else 0,
+                                 is_silent=name == "direct-silent")
         self.front = self.primary
         if name == "tsigated":
             self.front = Tsigated(folder / "front", keys, self.primary, build, sync,
