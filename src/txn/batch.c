@@ -96,8 +96,7 @@ static struct zone_queue *queue_of(struct txns *txns, struct name zone)
 /* The primary never received it, so a retry may run (T-19). */
 static void forget(struct txns *txns, struct txn *txn)
 {
-    if (txn->is_in_table)
-        txn_table_remove(txns->table, &txn->verified.full_mac);
+    txn_table_remove(txns->table, &txn->verified.full_mac);
     txn->is_in_table = false;
 }
 
@@ -174,14 +173,15 @@ static struct batch_load load_of(const struct txn *txn)
     return load;
 }
 
+/* Who has failed before stands before all who have not, so the first one's limit is the
+ * lowest. */
 static bool may_join(const struct batch *batch, const struct txn *txn,
                      const struct batch_load *load)
 {
     const struct txn *first = TAILQ_FIRST(&batch->txns);
     if (first == NULL)
         return true;
-    return may_merge(first) && may_merge(txn) && batch->count < batch->most &&
-           batch->count < txn->merge_limit &&
+    return may_merge(first) && may_merge(txn) && batch->count < first->merge_limit &&
            batch->load.records + load->records <= LIMIT_BATCH_RECORDS &&
            batch->load.octets + load->octets <= LIMIT_BATCH_OCTETS;
 }
@@ -195,8 +195,6 @@ static void join_batch(struct batch *batch, struct txn *txn,
     batch->count++;
     batch->load.records += load->records;
     batch->load.octets += load->octets;
-    if (txn->merge_limit < batch->most)
-        batch->most = txn->merge_limit;
 }
 
 /* Takes from the queue, in order, what shares the next message. */
@@ -307,7 +305,6 @@ static void start_batch(struct txns *txns, struct zone_queue *queue, struct txn_
     if (batch == NULL)
         return; /* they wait on, up to their deadline */
     batch->queue = queue;
-    batch->most = UINT32_MAX;
     TAILQ_INIT(&batch->txns);
     queue->in_flight = batch;
     txns->zones_in_flight++;

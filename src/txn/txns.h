@@ -156,7 +156,6 @@ struct batch {
     struct zone_queue *queue;
     struct txn_list txns;
     uint32_t count; /* of those who shared it when it left */
-    uint32_t most;  /* that may: the least merge_limit of its members */
     struct batch_load load;
 };
 
