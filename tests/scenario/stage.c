@@ -329,6 +329,17 @@ struct ask *stage_repeat(struct stage *stage, const struct ask *ask, bool same_c
     return deliver(stage, ask_copy(ask, (unsigned)stage->ask_count, same_client));
 }
 
+struct ask *stage_repeat_over_tcp(struct stage *stage, const struct ask *ask)
+{
+    unsigned n = (unsigned)stage->ask_count;
+    struct ask *copy = ask_copy(ask, n, false);
+
+    ask->original->is_repeated = true;
+    copy->client.transport = TRANSPORT_TCP;
+    copy->client.connection = n + 1;
+    return deliver(stage, copy);
+}
+
 /* ---- what came of it ---- */
 
 static char *status_of(struct stage *stage)

@@ -190,6 +190,8 @@ struct ask *stage_send(struct stage *stage, const uint8_t *octets, size_t len);
 /* The same octets again, under another header ID and, unless the copy comes on the
  * same connection, from another port (T-4). */
 struct ask *stage_repeat(struct stage *stage, const struct ask *ask, bool same_client);
+/* The octets of a datagram again, on a connection of their own. */
+struct ask *stage_repeat_over_tcp(struct stage *stage, const struct ask *ask);
 void stage_link(struct stage *stage, enum txn_link link, enum txn_link_state state);
 /* The primary closes the connection; it is there again after us. */
 void stage_cut(struct stage *stage, enum txn_link link, int64_t us);
