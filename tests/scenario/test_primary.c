@@ -91,6 +91,57 @@ static void test_late_prerequisite(void **state)
     expect_reply(stage_repeat(&stage, ask, false), RCODE_NXRRSET, NULL);
 }
 
+/* I8: what cannot be written about it stays unknown, for retransmissions too. */
+static void test_late_line_cannot_be_written(void **state)
+{
+    (void)state;
+    expect_trick(TRICK_SLOW, 4 * SECOND);
+    struct ask *ask = add_native(&stage, 1);
+    stage_advance(&stage, 3 * SECOND);
+    expect_reply(ask, RCODE_SERVFAIL, "outcome-unknown");
+    stage.paper.write_fails = true;
+    stage_advance(&stage, SECOND);
+    stage.paper.write_fails = false;
+    assert_string_equal(stage_line(&stage, ask, "late"), "");
+    expect_reply(stage_repeat(&stage, ask, false), RCODE_SERVFAIL, NULL);
+    assert_int_equal(ask->applied, 1);
+}
+
+/* L-2: neither is the word given that nobody knows. */
+static void test_unknown_cannot_be_written(void **state)
+{
+    (void)state;
+    expect_trick(TRICK_SLOW, 4 * SECOND);
+    struct ask *ask = add_native(&stage, 1);
+    stage.paper.write_fails = true;
+    stage_advance(&stage, 3 * SECOND);
+    expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
+    stage.paper.write_fails = false;
+    stage_advance(&stage, SECOND);
+    expect_audit(&stage, ask, "late", "permitted", "permitted");
+}
+
+/* F-5: the 8 s are those of the oldest message, whatever was sent since and on the
+ * other connection. */
+static void test_oldest_message_counts(void **state)
+{
+    (void)state;
+    expect_trick(TRICK_SILENT, 0);
+    add_native(&stage, 1);
+    stage_advance(&stage, SECOND);
+    expect_trick(TRICK_SILENT, 0);
+    add_token(&stage, 2);
+    primary_expect(&stage.primary,
+                   (struct order){.kind = KIND_CNAME, .trick = TRICK_DEAF});
+    stage_ask(&stage,
+              &(struct wish){.key = MX2, .zone = STATIC, .items = {ADD(ORIGINAL2, 3)}});
+    stage_advance(&stage, 7 * SECOND - 1);
+    assert_int_equal(stage.wires[LINK_UPDATE].closes, 0);
+    stage_advance(&stage, 1);
+    assert_int_equal(stage.wires[LINK_UPDATE].closes, 1);
+    assert_int_equal(stage.wires[LINK_QUERY].closes, 0);
+}
+
 /* F-5: after 8 s the connection is no good; the zone goes on over a new one. */
 static void test_silent_primary(void **state)
 {
@@ -413,6 +464,9 @@ int main(void)
         CASE(test_slow_primary),
         CASE(test_late_refusal),
         CASE(test_late_prerequisite),
+        CASE(test_late_line_cannot_be_written),
+        CASE(test_unknown_cannot_be_written),
+        CASE(test_oldest_message_counts),
         CASE(test_silent_primary),
         CASE(test_waiting_too_long),
         CASE(test_lies),
