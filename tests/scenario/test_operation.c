@@ -241,6 +241,8 @@ static void test_requests_in_all(void **state)
 
 /* ---- reloads ---- */
 
+static const char only_mx2[] = "grant " MX2 " acme " MX2 "\n";
+
 static const char without_mx1[] = "profile whole\n"
                                   "    owner {name}\n"
                                   "    type  A TXT\n"
@@ -272,9 +274,6 @@ static void test_reload_while_in_flight(void **state)
 /* A key that no host has any more can still be signed with for who waits (T-13). */
 static void test_reload_takes_the_host_away(void **state)
 {
-    static const char only_mx2[] = "host mx2.duckcorp.org\n"
-                                   "    acme mx2.duckcorp.org\n";
-
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
@@ -305,12 +304,26 @@ static void test_reload_during_lookup(void **state)
     assert_non_null(strstr(stage_line(&stage, ask, "result"), "\"gen\":1,"));
 }
 
+/* O-5: a host that is gone stays for as long as a request of its own is under way,
+ * though none of them is in the table yet. */
+static void test_reload_takes_the_host_away_during_lookup(void **state)
+{
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_CNAME, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *ask = add_token(&stage, 1);
+    stage_reload(&stage, only_mx2, NULL);
+    stage_advance(&stage, SECOND / 2);
+    assert_int_equal(stage_counter(&stage, "transactions"), 0);
+    assert_int_equal(stage.txns->principals.count, 1);
+    stage_advance(&stage, SECOND / 2);
+    expect_reply(ask, RCODE_NOERROR, "");
+}
+
 /* I9: once their answers are forgotten, a reload takes along what was remembered of
  * hosts that are no more, and of no others. */
 static void test_reload_purges(void **state)
 {
-    static const char only_mx2[] = "grant " MX2 " acme " MX2 "\n";
-
     (void)state;
     expect_reply(add_native(&stage, 1), RCODE_NOERROR, "");
     expect_reply(
@@ -328,6 +341,40 @@ static void test_reload_purges(void **state)
     stage_reload(&stage, only_mx2, NULL);
     stage_advance(&stage, SECOND);
     assert_int_equal(stage.txns->principals.count, 1);
+}
+
+/* L-1: whose numbers are still to be told is not forgotten, and they are told. */
+static void test_reload_purges_nobody_untold(void **state)
+{
+    (void)state;
+    stage_link(&stage, LINK_UPDATE, LINK_CONNECTING);
+    struct ask *ask = add_native(&stage, 1);
+    stage_repeat(&stage, ask, false);
+    stage_link(&stage, LINK_UPDATE, LINK_DOWN);
+    expect_reply(ask, RCODE_SERVFAIL, "primary-unreachable");
+    assert_int_equal(stage_counter(&stage, "transactions"), 0);
+    stage_reload(&stage, only_mx2, NULL);
+    stage_advance(&stage, 60 * SECOND);
+    stage.paper.chars[stage.paper.len] = '\0';
+    assert_non_null(strstr(stage.paper.chars, "\"host\":\"" MX1 "\",\"duplicates\":1,"
+                                              "\"rate_limited\":0,"));
+    stage_reload(&stage, only_mx2, NULL);
+    stage_advance(&stage, SECOND);
+    assert_int_equal(stage.txns->principals.count, 0);
+}
+
+/* The same of one that had too many requests. */
+static void test_reload_purges_nobody_limited(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        stage_ask(&stage, &(struct wish){.key = MX1, .items = {ADD(TARGET2, i)}});
+    assert_int_equal(stage_counter(&stage, "transactions"), 0);
+    stage_reload(&stage, only_mx2, small_limits);
+    stage_advance(&stage, 60 * SECOND);
+    stage.paper.chars[stage.paper.len] = '\0';
+    assert_non_null(strstr(stage.paper.chars, "\"host\":\"" MX1 "\",\"duplicates\":0,"
+                                              "\"rate_limited\":1,"));
 }
 
 static void test_many_reloads(void **state)
@@ -454,7 +501,10 @@ int main(void)
         CASE(test_reload_takes_the_host_away),
         CASE(test_reload_during_lookup),
         CASE(test_many_reloads),
+        CASE(test_reload_takes_the_host_away_during_lookup),
         CASE(test_reload_purges),
+        CASE(test_reload_purges_nobody_untold),
+        SMALL(test_reload_purges_nobody_limited),
         CASE(test_drain),
         CASE(test_keys_of_a_status),
         CASE(test_end_in_the_middle),
