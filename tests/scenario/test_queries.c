@@ -290,6 +290,17 @@ static void test_read_back_fails(void **state)
     expect_reply(query(MX1, TARGET, "TXT", false), RCODE_SERVFAIL, "");
 }
 
+/* W-6: what the primary has is decoded anew; one record that is none, and there is no
+ * answer. */
+static void test_read_back_of_junk(void **state)
+{
+    (void)state;
+    primary_add(&stage.primary, TARGET, "TXT", token(1));
+    primary_add(&stage.primary, TARGET, "TXT", token(2));
+    stage.primary.rrs[stage.primary.rr_count - 1].rdata[0]++;
+    expect_reply(query(MX1, TARGET, "TXT", true), RCODE_SERVFAIL, "");
+}
+
 /* A query is not an update: its copy is answered anew. */
 static void test_query_is_not_remembered(void **state)
 {
@@ -318,6 +329,7 @@ int main(void)
         CASE(test_read_back_of_nothing),
         CASE(test_read_back_truncates),
         CASE(test_read_back_fails),
+        CASE(test_read_back_of_junk),
         CASE(test_query_is_not_remembered),
     };
 

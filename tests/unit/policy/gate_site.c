@@ -42,7 +42,11 @@ static const char acl_text[] =
     "    acme   h.dyn.duckcorp.org\n"
     "    signer dyn.duckcorp.org\n"
     "alias _acme-challenge.old.duckcorp.org _acme-challenge.pin._kage.duckcorp.org\n"
-    "grant kea.duckcorp.org acme old.duckcorp.org pin.duckcorp.org\n";
+    "grant kea.duckcorp.org acme old.duckcorp.org pin.duckcorp.org\n"
+    "grant mx1.duckcorp.org acme add.duckcorp.org may=add\n"
+    "grant mx1.duckcorp.org acme rr.duckcorp.org may=delete\n"
+    "grant mx1.duckcorp.org acme rrset.duckcorp.org may=delete-rrset\n"
+    "grant mx1.duckcorp.org acme all.duckcorp.org may=delete-name\n";
 
 static const char profiles_text[] = "profile acme\n"
                                     "    owner _acme-challenge.{name}\n"

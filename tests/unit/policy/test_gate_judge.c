@@ -362,6 +362,24 @@ static void test_ttl(void **state)
     assert_int_equal(plan.changes[0].item.ttl, 3600);
 }
 
+/* A-16, A-19: an RRset is a name and a type; what is added of another type at the same
+ * name has its own TTL and its own number. */
+static void test_rrsets_of_one_name(void **state)
+{
+    (void)state;
+    struct site_item items[] = {
+        {UPDATE_ADD, NATIVE, "A", "192.0.2.1", 300, 0},
+        {UPDATE_ADD, NATIVE, "TXT", "\"few\"", 60, 0},
+        {UPDATE_ADD, NATIVE, "A", "192.0.2.2", 200, 0},
+    };
+    struct plan plan;
+    site_judge_items(&site, "kea.duckcorp.org", "dyn.duckcorp.org", items, 3, &plan);
+    assert_int_equal(plan.reason, REASON_PERMITTED);
+    assert_int_equal(plan.changes[0].ttl, 200);
+    assert_int_equal(plan.changes[1].ttl, 60);
+    assert_int_equal(plan.changes[2].ttl, 200);
+}
+
 static void test_delete_name_types(void **state)
 {
     (void)state;
@@ -518,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_class),
         cmocka_unit_test(test_from),
         cmocka_unit_test(test_ttl),
+        cmocka_unit_test(test_rrsets_of_one_name),
         cmocka_unit_test(test_delete_name_types),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_caps),

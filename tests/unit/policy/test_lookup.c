@@ -24,6 +24,7 @@ struct answer_rr {
     uint16_t type;
     uint16_t class;
     const char *value; /* a name */
+    uint8_t more;      /* octets behind it */
 };
 
 struct answer_case {
@@ -106,6 +107,12 @@ static const struct answer_case cases[] = {
      {{ORIGINAL, TYPE_CNAME, 3, TARGET}},
      LOOKUP_FAILED,
      NULL},
+    {"octets behind its target",
+     AUTHORITATIVE,
+     RCODE_NOERROR,
+     {{ORIGINAL, TYPE_CNAME, CLASS_IN, TARGET, 1}},
+     LOOKUP_FAILED,
+     NULL},
 };
 
 static void write_answer(const struct answer_case *c, struct writer *w)
@@ -115,7 +122,8 @@ static void write_answer(const struct answer_case *c, struct writer *w)
     for (size_t i = 0; i < 3 && c->rrs[i].owner != NULL; i++) {
         struct name_buf owner, value;
         struct name target = name_in(&value, c->rrs[i].value);
-        const struct rdata rdata = {target.octets, target.len};
+        value.octets[target.len] = 0;
+        const struct rdata rdata = {target.octets, target.len + c->rrs[i].more};
         build_rr(w, SECTION_PREREQUISITE, name_in(&owner, c->rrs[i].owner),
                  c->rrs[i].type, c->rrs[i].class, 60, &rdata);
     }
