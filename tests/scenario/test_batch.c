@@ -229,26 +229,44 @@ static void test_bound_on_octets(void **state)
     }
 }
 
-/* A whole name becomes a record for each type that may go: it counts as that. */
-static void test_bound_on_records(void **state)
+/* A message takes so many requests of eight times that item, and not one more. */
+static void fill_with(struct item item, unsigned fit)
 {
-    enum { RECORDS = 2 * WISH_ITEMS, FIT = LIMIT_BATCH_RECORDS / RECORDS };
     struct wish wish = {.key = MX1, .zone = DYN};
     struct ask *last = NULL;
 
-    (void)state;
     for (unsigned j = 0; j < WISH_ITEMS; j++)
-        wish.items[j] =
-            (struct item){.op = UPDATE_DELETE_NAME, .owner = NATIVE, .type = "ANY"};
+        wish.items[j] = item;
     occupy(&stage, 10 * MS);
-    for (unsigned i = 0; i < FIT + 3; i++) {
+    for (unsigned i = 0; i < fit + 3; i++) {
         wish.signed_ago_s = i;
         last = stage_ask(&stage, &wish);
     }
     stage_advance(&stage, 10 * MS);
     assert_int_equal(stage.message_count, 3);
-    assert_int_equal(stage.requests[1], FIT);
+    assert_int_equal(stage.requests[1], fit);
     expect_landed(last, 3);
+}
+
+/* A whole name becomes a record for each type that may go: it counts as that. */
+static void test_bound_on_records(void **state)
+{
+    (void)state;
+    fill_with((struct item){.op = UPDATE_DELETE_NAME, .owner = NATIVE, .type = "ANY"},
+              LIMIT_BATCH_RECORDS / (2 * WISH_ITEMS));
+}
+
+/* And an add counts for two: its guard comes along (C-9), with a name and ten octets of
+ * its own. */
+static void test_bound_on_guards(void **state)
+{
+    enum { GUARD = sizeof("\2h1\3dyn\10duckcorp\3org") + 10, ADDED = GUARD + 4 };
+
+    (void)state;
+    fill_with(
+        (struct item){
+            .op = UPDATE_ADD, .owner = NATIVE, .type = "A", .value = "192.0.2.1"},
+        LIMIT_BATCH_OCTETS / (WISH_ITEMS * (GUARD + ADDED)));
 }
 
 /* ---- zones ---- */
@@ -357,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_order_of_several_hosts),
         cmocka_unit_test_setup_teardown(test_bound_on_octets, setup_crowded, teardown),
         cmocka_unit_test_setup_teardown(test_bound_on_records, setup_crowded, teardown),
+        cmocka_unit_test_setup_teardown(test_bound_on_guards, setup_crowded, teardown),
         CASE(test_zones_merge_apart),
         CASE(test_sixteen_zones_in_flight),
     };

@@ -153,7 +153,7 @@ static void test_order_behind_a_failure(void **state)
     static const struct order orders[] = {
         {KIND_CNAME, TRICK_SLOW, RCODE_NOERROR, SECOND}, /* bare: refused */
         {KIND_CNAME, TRICK_DEAF, RCODE_NOERROR, 0},      /* 2.5 s */
-        {KIND_CNAME, TRICK_BAD_MAC, RCODE_NOERROR, 0},
+        {KIND_CNAME, TRICK_BAD_MAC, RCODE_NOERROR, SECOND},
     };
 
     (void)state;
@@ -172,6 +172,7 @@ static void test_order_behind_a_failure(void **state)
         assert_int_equal(first->replies, 1);
         assert_int_not_equal(first->rcode, RCODE_NOERROR);
         expect_reply(second, RCODE_NOERROR, "");
+        assert_int_equal(second->replied_us, first->replied_us);
         stage_advance(&stage, 10 * SECOND);
     }
 }
