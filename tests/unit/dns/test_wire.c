@@ -13,6 +13,9 @@
 #define ZONE "076578616d706c6500 0006 0001 "
 /* Owner name a.example by pointer, then class ANY, TTL 0, nothing. */
 #define DELETE_A "0161c00c 0001 00ff 00000000 0000 "
+/* The longest label there is. */
+#define A16      "61616161616161616161616161616161"
+#define LABEL_63 "3f" A16 A16 A16 "616161616161616161616161616161"
 #define OPT      "00 0029 04d0 00000000 0000 "
 /* Owner k; RDATA "hmac-sha256" and no more: tsig_read judges it. */
 #define TSIG "016b00 00fa 00ff 00000000 000d 0b686d61632d73686132353600 "
@@ -80,6 +83,9 @@ static const struct walk_case walk_cases[] = {
      HEAD "0001 0000 0002 0000" ZONE DELETE_A "c019 0001 00ff 00000000 0000"},
     {"pointer to a root label", RES_OK,
      HEAD "0001 0000 0001 0000" ZONE "0161c014 0001 00ff 00000000 0000"},
+    {"pointer behind the longest label", RES_OK,
+     HEAD "0001 0000 0001 0000" LABEL_63 "00 0006 0001"
+          "0161c04c 0001 00ff 00000000 0000"},
     {"half a pointer", RES_EFORMAT,
      HEAD "0001 0000 0000 0000"
           "c0"},

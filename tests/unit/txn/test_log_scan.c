@@ -284,6 +284,7 @@ static void test_started_lines(void **state)
     line.forgotten_us = TIME_US - 1;
     journal_line(&journal, &line);
     assert_true(journal.found.forgotten_us == TIME_US);
+    assert_true(journal.found.has_beginning); /* by the first line, whatever follows */
     assert_int_equal(journal.found.torn, 0);
     log_scan_free(&journal.scan);
 }
@@ -294,6 +295,7 @@ static void test_rotated_file(void **state)
     struct tsig_mac part = {.len = 24};
     const struct log_line rotated = {
         .event = LOG_ROTATED, .time_us = TIME_US, .carried = 2};
+    const struct log_line rotated_without = {.event = LOG_ROTATED, .time_us = TIME_US};
     const struct log_line carried = {.event = LOG_CARRIED,
                                      .time_us = TIME_US,
                                      .host = "mx1.duckcorp.org",
@@ -323,6 +325,8 @@ static void test_rotated_file(void **state)
     journal_open(&journal);
     journal.chain.next_seq = 99;
     journal_line(&journal, &carried);
+    assert_false(journal.found.has_beginning);
+    journal_line(&journal, &rotated_without);
     assert_false(journal.found.has_beginning);
     log_scan_free(&journal.scan);
 }

@@ -104,7 +104,9 @@ struct prefix_case {
 static const struct prefix_case prefix_cases[] = {
     {"192.0.2.1", "192.0.2.255", true},
     {"192.0.2.1", "192.0.3.1", false},
+    {"192.0.2.1", "193.0.2.1", false},
     {"2001:db8:0:1ff::1", "2001:db8:0:100::2", true},
+    {"2001:db8:0:1ff::1", "3001:db8:0:1ff::1", false},
     {"2001:db8:0:1ff::1", "2001:db8:0:200::1", false},
     {"0.0.0.1", "::1", false},
 };
@@ -145,6 +147,40 @@ static void test_flood_of_prefixes(void **state)
     prefix_buckets_free(&buckets);
 }
 
+static struct addr prefix_of(uint32_t n)
+{
+    return (struct addr){.family = 4,
+                         .octets = {(uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}};
+}
+
+/* Whether the second prefix takes the first one's slot, and with it its empty bucket.
+ */
+static bool is_displaced(uint64_t seed, uint32_t first, uint32_t second)
+{
+    struct prefix_buckets *buckets = prefix_buckets_new(seed);
+    struct addr a = prefix_of(first), b = prefix_of(second);
+
+    assert_non_null(buckets);
+    assert_true(prefix_buckets_take(buckets, &a, 1, START));
+    assert_true(prefix_buckets_take(buckets, &b, 1, START));
+    bool is_full_again = prefix_buckets_take(buckets, &a, 1, START);
+    prefix_buckets_free(&buckets);
+    return is_full_again;
+}
+
+/* R-2: who displaces whom is another matter with each start: nobody can choose a
+ * second prefix that empties the first one's account. */
+static void test_seed_parts_prefixes(void **state)
+{
+    uint32_t other = 2;
+
+    (void)state;
+    while (other < 100000 && !is_displaced(7, 1, other))
+        other++;
+    assert_true(is_displaced(7, 1, other));
+    assert_false(is_displaced(8, 1, other));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_reload_with_a_lower_burst),
         cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_flood_of_prefixes),
+        cmocka_unit_test(test_seed_parts_prefixes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
