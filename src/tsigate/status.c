@@ -139,11 +139,16 @@ struct wanted {
     size_t capacity;
 };
 
+static bool is_null(const char *value)
+{
+    return strcmp(value, "null") == 0;
+}
+
 static void take_value(void *arg, const char *path, const char *value)
 {
     const struct wanted *wanted = arg;
     if (value != NULL && wanted->out[0] == '\0' && strcmp(path, wanted->path) == 0 &&
-        strcmp(value, "null") != 0)
+        !is_null(value))
         (void)snprintf(wanted->out, wanted->capacity, "%s", value);
 }
 
@@ -221,12 +226,17 @@ static void warn_of(void *arg, const char *path, const char *value)
         printf("! primary: the connection for updates is %s\n", value);
     else if (strcmp(path, "primary.query") == 0 && strcmp(value, "up") != 0)
         printf("! primary: the connection for queries is %s\n", value);
+    else if (strcmp(path, "primary.distrusted") == 0 && !is_null(value))
+        printf("! what the primary answers is not believed: %s\n", value);
     else if (strcmp(path, "audit.writable") == 0 && strcmp(value, "false") == 0)
         printf("! the audit log cannot be written: no update is carried out\n");
     else if (strcmp(path, "zones.name") == 0)
         (void)snprintf(trouble->zone, sizeof trouble->zone, "%s", value);
     else if (strcmp(path, "zones.served") == 0 && strcmp(value, "false") == 0)
-        printf("! zone %s: the primary has not given its SOA\n", trouble->zone);
+        printf("! zone %s: the primary does not give its SOA\n", trouble->zone);
+    else if (strcmp(path, "zones.refused_with") == 0 && !is_null(value))
+        printf("! zone %s: the primary refused the last update (%s)\n", trouble->zone,
+               value);
 }
 
 /* The last errors of connections that are down now. */

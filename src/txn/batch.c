@@ -438,11 +438,12 @@ static bool blames_one(enum rcode rcode)
 static void log_primary_refused(struct txns *txns, struct name zone, enum rcode rcode)
 {
     char text[NAME_TEXT_OCTETS];
-    journal_log(
-        txns, LEVEL_ERROR,
-        "event=primary-refused zone=%s rcode=%s why=\"the primary does not let the "
-        "gateway's key write here: look at its update-policy\"",
-        name_to_text(zone, text), rcode_name(rcode));
+    journal_log(txns, LEVEL_ERROR, "event=primary-refused zone=%s rcode=%s why=\"%s\"",
+                name_to_text(zone, text), rcode_name(rcode),
+                rcode == RCODE_NOTAUTH
+                    ? "the primary has no such zone, or is no primary of it"
+                    : "the primary does not let the gateway's key write here: look at "
+                      "its update-policy");
 }
 
 /* F-4: where more zones wait than may be in flight, each gets its turn. */
@@ -457,8 +458,12 @@ static void settle_batch(struct txns *txns, struct batch *batch, enum rcode rcod
                          struct txn_now now)
 {
     struct txn *txn;
-    if (judge_rcode(TAILQ_FIRST(&batch->txns), rcode) == REASON_PRIMARY_REFUSED)
-        log_primary_refused(txns, name_of(&batch->queue->name), rcode);
+    struct zone_queue *queue = batch->queue;
+    queue->is_refused =
+        judge_rcode(TAILQ_FIRST(&batch->txns), rcode) == REASON_PRIMARY_REFUSED;
+    queue->refused_with = rcode;
+    if (queue->is_refused)
+        log_primary_refused(txns, name_of(&queue->name), rcode);
     if (batch->count > 1 && blames_one(rcode)) {
         split(txns, batch, rcode, now);
         return;

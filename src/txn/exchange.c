@@ -163,6 +163,7 @@ static void distrust(struct txns *txns, enum txn_link which, const char *why,
                      struct txn_now now)
 {
     txns->bad_replies++;
+    txns->links[which].wrong = why;
     journal_log(txns, LEVEL_ERROR, "event=primary-distrusted link=%s why=\"%s\"",
                 txn_link_name(which), why);
     txns->links[which].state = LINK_CONNECTING;
@@ -263,6 +264,7 @@ static void take_reply(struct txns *txns, enum txn_link which, const uint8_t *oc
         distrust(txns, which, wrong, now);
         return;
     }
+    link->wrong = NULL;
     exchange_unlink(txns, exchange);
     deliver(txns, exchange, &msg, now);
     batch_pump(txns, now);

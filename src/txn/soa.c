@@ -137,6 +137,12 @@ bool txns_is_warm(const struct txns *txns)
     return true;
 }
 
+bool soa_is_served(const struct txns *txns, struct name zone)
+{
+    const struct soa *soa = soa_of(txns, zone);
+    return soa != NULL && soa->is_known && !soa->is_withheld;
+}
+
 bool soa_record(const struct txns *txns, struct name zone, enum wire_section section,
                 struct reply_rr *out)
 {
@@ -176,6 +182,7 @@ static void keep(struct txns *txns, struct soa *soa, const struct wire_msg *msg,
         soa->ttl = rr->ttl;
         soa->minimum = read_minimum(&rdata);
         soa->is_known = true;
+        soa->is_withheld = false;
     } else {
         txns->bad_replies++;
     }
@@ -204,6 +211,7 @@ void soa_on_answer(struct txns *txns, struct soa *soa, const struct wire_msg *ms
             return;
         }
     }
+    soa->is_withheld = true;
     if (journal_may_log(txns, now)) {
         char zone[NAME_TEXT_OCTETS];
         journal_log(txns, LEVEL_WARNING,

@@ -11,6 +11,9 @@ static void show_links(const struct txns *txns, struct json *json)
     for (unsigned i = 0; i < LINKS; i++)
         json_string(json, txn_link_name((enum txn_link)i),
                     txn_link_state_name(txns->links[i].state));
+    const char *wrong = txns->links[LINK_UPDATE].wrong;
+    json_string(json, "distrusted",
+                wrong != NULL ? wrong : txns->links[LINK_QUERY].wrong);
     json_number(json, "bad_replies", (int64_t)txns->bad_replies);
     json_object_close(json);
 }
@@ -21,6 +24,9 @@ static void show_queue(const struct txns *txns, struct name zone, struct json *j
         map_get(&txns->queue_by_zone, zone.octets, zone.len);
     json_number(json, "waiting", queue != NULL ? (int64_t)queue->waiting_count : 0);
     json_bool(json, "in_flight", queue != NULL && queue->in_flight != NULL);
+    json_string(json, "refused_with",
+                queue != NULL && queue->is_refused ? rcode_name(queue->refused_with)
+                                                   : NULL);
 }
 
 static void show_zones(const struct txns *txns, struct json *json)
@@ -29,12 +35,10 @@ static void show_zones(const struct txns *txns, struct json *json)
     json_array_open(json, "zones");
     for (size_t i = 0; i < zones->count; i++) {
         char name[NAME_TEXT_OCTETS];
-        struct reply_rr soa;
         json_object_open(json, NULL);
         json_string(json, "name", name_to_text(zones->all[i].name, name));
         json_bool(json, "dynamic", zones->all[i].is_dynamic);
-        json_bool(json, "served",
-                  soa_record(txns, zones->all[i].name, SECTION_PREREQUISITE, &soa));
+        json_bool(json, "served", soa_is_served(txns, zones->all[i].name));
         show_queue(txns, zones->all[i].name, json);
         json_object_close(json);
     }

@@ -141,8 +141,9 @@ TAILQ_HEAD(exchange_list, exchange);
 struct link {
     enum txn_link_state state;
     struct exchange_list exchanges;
-    struct map by_id; /* struct exchange; key: its id's two octets */
-    int64_t sent_us;  /* last message */
+    struct map by_id;  /* struct exchange; key: its id's two octets */
+    int64_t sent_us;   /* last message */
+    const char *wrong; /* with the last reply; NULL: nothing, it verified */
 };
 
 /* What a batch, or a request, puts into a message. */
@@ -165,6 +166,8 @@ struct zone_queue {
     struct txn_list waiting; /* in order of arrival (U-11) */
     size_t waiting_count;
     struct batch *in_flight; /* NULL: none */
+    bool is_refused;         /* the gateway was, with its last message */
+    enum rcode refused_with;
 };
 
 TAILQ_HEAD(zone_queue_list, zone_queue);
@@ -205,6 +208,7 @@ struct soa {
     TAILQ_ENTRY(soa) entry;
     struct name_buf zone;
     bool is_known;
+    bool is_withheld; /* the last answer did not have it */
     uint32_t ttl;
     uint32_t minimum;
     uint16_t rdata_len;
@@ -444,6 +448,8 @@ void soa_on_time(struct txns *txns, struct txn_now now) NONNULL;
 int64_t soa_wake_us(const struct txns *txns) NONNULL;
 /* The zone may have changed: ask again now. */
 void soa_expire(struct txns *txns, struct name zone, struct txn_now now) NONNULL;
+/* Whether the primary gave the zone's SOA when it was asked last. */
+bool soa_is_served(const struct txns *txns, struct name zone);
 /* The SOA record of a zone for a reply; false: not known. */
 bool soa_record(const struct txns *txns, struct name zone, enum wire_section section,
                 struct reply_rr *out) MUST_CHECK NONNULL;

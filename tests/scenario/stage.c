@@ -342,7 +342,7 @@ struct ask *stage_repeat_over_tcp(struct stage *stage, const struct ask *ask)
 
 /* ---- what came of it ---- */
 
-static char *status_of(struct stage *stage)
+const char *stage_status(struct stage *stage)
 {
     static char text[65536];
     struct writer w = writer_of((uint8_t *)text, sizeof(text) - 1);
@@ -372,7 +372,7 @@ uint32_t stage_batch(struct stage *stage, const struct ask *ask)
 
 int64_t stage_counter(struct stage *stage, const char *name)
 {
-    return number_after(status_of(stage), name);
+    return number_after(stage_status(stage), name);
 }
 
 const char *stage_line(struct stage *stage, const struct ask *ask, const char *event)
@@ -509,7 +509,7 @@ void stage_open(struct stage *stage, void (*tune)(struct settings *settings))
 /* Every request counts in exactly one counter. */
 static void check_sums(struct stage *stage)
 {
-    const char *status = status_of(stage);
+    const char *status = stage_status(stage);
     int64_t sum = number_after(status, "dropped");
     const char *at = strstr(status, "\"outcomes\":{");
 

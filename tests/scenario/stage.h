@@ -196,7 +196,9 @@ void stage_link(struct stage *stage, enum txn_link link, enum txn_link_state sta
 /* The primary closes the connection; it is there again after us. */
 void stage_cut(struct stage *stage, enum txn_link link, int64_t us);
 
-/* The value of a member of txns_status; -1: it is not there. */
+/* What txns_status says, until the next call. */
+const char *stage_status(struct stage *stage);
+/* The value of a member of it; -1: it is not there. */
 int64_t stage_counter(struct stage *stage, const char *name);
 /* The last audit line about the message, of that event; "" when there is none. */
 const char *stage_line(struct stage *stage, const struct ask *ask, const char *event);

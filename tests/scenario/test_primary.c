@@ -215,10 +215,12 @@ static void test_lies(void **state)
         expect_audit(&stage, ask, "result", "failed", "outcome-unknown");
         assert_int_equal(stage.wires[LINK_UPDATE].closes, i + 1);
         assert_int_equal(stage_counter(&stage, "bad_replies"), i + 1);
+        assert_non_null(strstr(stage_status(&stage), "\"distrusted\":\""));
         expect_reply(stage_repeat(&stage, ask, false), RCODE_SERVFAIL, NULL);
         stage_advance(&stage, 1); /* connected anew */
         expect_reply(add_native(&stage, 2 * i + 1), RCODE_NOERROR, "");
         assert_int_equal(ask->applied, 1);
+        assert_non_null(strstr(stage_status(&stage), "\"distrusted\":null"));
     }
 }
 
@@ -241,6 +243,20 @@ struct rcode_case {
     enum rcode rcode;
     const char *reason, *verdict;
 };
+
+/* The status says with what the primary refused the last message of the zone, if it
+ * did (NOERROR: it did not). */
+static void expect_refused_zone(enum rcode rcode)
+{
+    char member[64];
+
+    snprintf(member, sizeof(member), "\"refused_with\":\"%s\"", rcode_name(rcode));
+    const char *found = strstr(stage_status(&stage), "\"refused_with\":\"");
+    if (rcode == RCODE_NOERROR)
+        assert_null(found);
+    else
+        assert_true(found != NULL && strncmp(found, member, strlen(member)) == 0);
+}
 
 /* U-13 */
 static void test_rcodes(void **state)
@@ -278,6 +294,8 @@ static void test_rcodes(void **state)
         expect_audit(&stage, ask, "result", c->verdict, c->reason);
         assert_int_equal(stage.wires[LINK_UPDATE].closes, 0);
         assert_int_equal(ask->applied, 0);
+        expect_refused_zone(strcmp(c->reason, "primary-refused") == 0 ? c->primary
+                                                                      : RCODE_NOERROR);
     }
     assert_int_equal(primary_has(&stage.primary, NATIVE, "TXT", NULL), 0);
 }

@@ -166,6 +166,22 @@ static void test_soa_while_primary_is_away(void **state)
     expect_reply(query(MX1, STATIC, "SOA", false), RCODE_NOERROR, "");
 }
 
+/* The primary gives it no more: the last known SOA is served, and the status says it.
+ */
+static void test_soa_withheld(void **state)
+{
+    (void)state;
+    assert_null(strstr(stage_status(&stage), "\"served\":false"));
+    for (int i = 0; i < 3; i++)
+        primary_expect(&stage.primary,
+                       (struct order){KIND_SOA, TRICK_RCODE, .rcode = RCODE_REFUSED});
+    stage_advance(&stage, 10 * SECOND);
+    expect_reply(query(MX1, STATIC, "SOA", false), RCODE_NOERROR, "");
+    assert_non_null(strstr(stage_status(&stage), "\"served\":false"));
+    stage_advance(&stage, 10 * SECOND);
+    assert_null(strstr(stage_status(&stage), "\"served\":false"));
+}
+
 static void test_soa_never_known(void **state)
 {
     (void)state;
@@ -324,6 +340,7 @@ int main(void)
         CASE(test_soa_is_not_asked_for_each_update),
         CASE(test_soa_while_primary_is_away),
         CASE(test_soa_never_known),
+        CASE(test_soa_withheld),
         CASE(test_refused_queries),
         CASE(test_read_back),
         CASE(test_read_back_of_nothing),

@@ -713,9 +713,11 @@ class Daemon(threading.Thread):
 STATUS = {"ok": True, "generation": 3, "config_stale": True,
           "reload_refused": {"first": "site.acl:3:1: no", "errors": 1},
           "listen": ["127.0.0.1:5300", "[::1]:5300"], "restart_needed": [],
-          "primary": {"update": "up", "query": "down"},
-          "zones": [{"name": "a", "dynamic": False, "served": True, "waiting": 0},
-                    {"name": "b", "dynamic": True, "served": False, "waiting": 2}],
+          "primary": {"update": "up", "query": "down", "distrusted": "it has no key"},
+          "zones": [{"name": "a", "dynamic": False, "served": True, "waiting": 0,
+                     "refused_with": None},
+                    {"name": "b", "dynamic": True, "served": False, "waiting": 2,
+                     "refused_with": "NOTAUTH"}],
           "upstream": [{"link": "update", "server": "127.0.0.1:53", "last_error": None},
                        {"link": "query", "server": None, "last_error": "connection refused"}],
           "keys": [{"name": "k1", "host": "h1", "last_use": "2026-11-25T00:00:01Z",
@@ -733,7 +735,9 @@ STATUS_TEXT = """\
 ! the last reload was refused, the files before it are in force: see tsigate check
 ! site.acl:3:1: no
 ! primary: the connection for queries is down
-! zone b: the primary has not given its SOA
+! what the primary answers is not believed: it has no key
+! zone b: the primary does not give its SOA
+! zone b: the primary refused the last update (NOTAUTH)
 ! the audit log cannot be written: no update is carried out
 ! primary: connection refused
 tsigated 0.1.0, pid 7, up 3 h 2 m
@@ -772,6 +776,7 @@ restart_needed              none
 primary
   update                    up
   query                     down
+  distrusted                it has no key
 zones
   - name                    a
     dynamic                 false
@@ -791,9 +796,9 @@ def test_status(site):
     assert status(site) == STATUS_TEXT
     assert json.loads(status(site, "--json")) == STATUS
     verbose = status(site, "--verbose").splitlines(keepends=True)
-    warnings = STATUS_TEXT.splitlines(keepends=True)[:6]
-    assert verbose[:6] == warnings
-    assert "".join(verbose[6:]).startswith(VERBOSE_HEAD)
+    warnings = STATUS_TEXT.splitlines(keepends=True)[:8]
+    assert verbose[:8] == warnings
+    assert "".join(verbose[8:]).startswith(VERBOSE_HEAD)
 
 
 def test_status_lists_the_keys_that_were_used_last(site):
