@@ -280,21 +280,40 @@ void journal_log_txn(struct txns *txns, const struct txn *txn, struct txn_now no
 
 /* D5: an unknown key's line says what the client offered: certbot before 3.3.0 signs
  * with HMAC-MD5 when its configuration spells the algorithm in lower case. */
+static void tell_claimed(const struct gate_claimed *claimed, struct writer *w)
+{
+    char key[NAME_TEXT_OCTETS], algorithm[NAME_TEXT_OCTETS];
+    writer_printf(w, " key=%s algorithm=%s",
+                  name_to_text(name_of(&claimed->key_name), key),
+                  name_to_text(name_of(&claimed->algorithm), algorithm));
+}
+
+/* How far the clocks differ tells whose is wrong: a minute, an hour, a time zone. */
+static void tell_verified(const struct gate_verified *verified, enum reason reason,
+                          struct txn_now now, struct writer *w)
+{
+    char key[NAME_TEXT_OCTETS];
+    int64_t signed_s = (int64_t)verified->time_signed_s;
+    writer_printf(w, " key=%s", name_to_text(verified->key->name, key));
+    if (reason == REASON_TIME_SKEW)
+        writer_printf(w, " ahead_s=%lld",
+                      (long long)(signed_s - now.real_us / TXN_SECOND_US));
+}
+
 void journal_log_refused(struct txns *txns, const struct gate_inquiry *inquiry,
                          const struct txn_client *client, struct txn_now now)
 {
-    char peer[ADDR_TEXT_OCTETS], key[NAME_TEXT_OCTETS], algorithm[NAME_TEXT_OCTETS];
+    char peer[ADDR_TEXT_OCTETS], who[2 * NAME_TEXT_OCTETS + 64];
+    struct writer w = writer_of((uint8_t *)who, sizeof who - 1);
+    const struct outcome *outcome = outcome_of(inquiry->reason);
     if (!journal_may_log(txns, now))
         return;
-    const struct outcome *outcome = outcome_of(inquiry->reason);
-    addr_format_port(&client->peer, peer);
     if (inquiry->claimed.has_tsig)
-        journal_log(txns, LEVEL_INFO,
-                    "event=refused peer=%s reason=%s rcode=%s key=%s algorithm=%s",
-                    peer, outcome->name, rcode_name(outcome->rcode),
-                    name_to_text(name_of(&inquiry->claimed.key_name), key),
-                    name_to_text(name_of(&inquiry->claimed.algorithm), algorithm));
-    else
-        journal_log(txns, LEVEL_INFO, "event=refused peer=%s reason=%s rcode=%s", peer,
-                    outcome->name, rcode_name(outcome->rcode));
+        tell_claimed(&inquiry->claimed, &w);
+    else if (inquiry->verified.is_verified)
+        tell_verified(&inquiry->verified, inquiry->reason, now, &w);
+    who[w.len] = '\0';
+    journal_log(txns, LEVEL_INFO, "event=refused peer=%s reason=%s rcode=%s%s",
+                addr_format_port(&client->peer, peer), outcome->name,
+                rcode_name(outcome->rcode), who);
 }

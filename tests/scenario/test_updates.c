@@ -226,6 +226,19 @@ struct stranger {
     const char *reason;
 };
 
+/* Of a clock that is off the log says whose it is and by how much. */
+static void expect_skew(const struct stranger *stranger)
+{
+    char wanted[128];
+
+    snprintf(wanted, sizeof(wanted), " key=%s ahead_s=%lld", stranger->wish.key,
+             -(long long)stranger->wish.signed_ago_s);
+    assert_true((strcmp(stranger->reason, "time-skew") == 0) ==
+                (strstr(stage.log, "ahead_s=") != NULL));
+    if (strcmp(stranger->reason, "time-skew") == 0)
+        assert_non_null(strstr(stage.log, wanted));
+}
+
 /* Who does not verify: no signature, no reason, no audit line (T-15, I5, I7). */
 static void test_strangers(void **state)
 {
@@ -287,6 +300,7 @@ static void test_strangers(void **state)
         assert_int_equal(ask->opened.is_verified, stranger->is_signed);
         assert_true(stage_counter(&stage, stranger->reason) >= 1);
         assert_int_equal(stage.paper.len, written);
+        expect_skew(stranger);
     }
     assert_int_equal(stage.primary.received[KIND_UPDATE], 0);
 }
