@@ -175,6 +175,28 @@ static void tell_lookup(const struct plan *plan, const struct change *change,
     writer_string(w, " could not be looked up: try again");
 }
 
+/* who may not write may not read. */
+static void tell_query(const struct plan *plan, const struct change *change,
+                       struct writer *w)
+{
+    (void)change;
+    if (plan->zone == NULL) {
+        tell_name(w, plan->query_name);
+        writer_string(w, " is in no zone that is served here");
+        return;
+    }
+    if (plan->host == NULL) {
+        writer_string(w, "only SOA, and what the host may write, is answered here");
+        return;
+    }
+    tell_host(w, plan);
+    writer_string(w, " may not write ");
+    tell_name(w, plan->query_name);
+    writer_u8(w, ' ');
+    tell_type(w, plan->query_type);
+    writer_string(w, ", and so may not read it");
+}
+
 /* tell wants a change, except where it says otherwise; without one the text stands
  * alone. */
 struct sentence {
@@ -223,8 +245,9 @@ static const struct sentence sentences[REASON_COUNT] = {
                                 tell_target_is_cname, false},
     [REASON_TARGETS_IN_TWO_ZONES] = {"the records belong to several zones",
                                      tell_two_zones, false},
-    [REASON_QUERY_NOT_ALLOWED] =
-        {.text = "only SOA, and what the host may write, is answered here"},
+    [REASON_QUERY_NOT_ALLOWED] = {.text = "that is not answered here",
+                                  .tell = tell_query,
+                                  .needs_no_change = true},
     [REASON_ZONE_UNKNOWN] = {.text = "the zone is not served here"},
     [REASON_CLASS_NOT_IN] = {.text = "only class IN is served"},
     [REASON_NAME_OUTSIDE_ZONE] = {"a name does not belong to the zone", tell_outside,
@@ -390,6 +413,8 @@ void explain_remedy(const struct plan *plan, struct writer *w)
     const struct change *change = decisive_change(plan);
     if (plan->reason == REASON_KEY_WITHOUT_HOST)
         writer_string(w, "name the key in a `key` line of a host of the ACL");
+    else if (plan->reason == REASON_KEY_UNKNOWN)
+        writer_string(w, "sign with the key of a host");
     else if (plan->reason == REASON_KEY_EXPIRED)
         writer_string(w, "see not-before and not-after of the key in the ACL");
     else if (plan->reason == REASON_ZONE_UNKNOWN)

@@ -46,6 +46,11 @@ enum result ask_judge(const struct snapshot *snapshot, const struct ask *ask,
         out->reason = REASON_KEY_EXPIRED; /* P4 comes before all that follows */
         return RES_OK;
     }
+    const struct name gateway = snapshot->settings.upstream_key;
+    if (who.host == NULL && gateway.octets != NULL && name_equal(ask->who, gateway)) {
+        out->reason = REASON_KEY_UNKNOWN; /* it is no client key */
+        return RES_OK;
+    }
     const struct gate_subject subject = {
         .key_name = ask->who,
         .host = who.host,

@@ -184,6 +184,10 @@ static void print_who(struct explain *e, struct writer *w)
     struct tool *tool = e->tool;
     struct ask_who who = ask_who_is(&tool->snapshot->acl, e->ask.who);
     print_label(w, "who");
+    if (e->plan.reason == REASON_KEY_UNKNOWN) {
+        writer_printf(w, "%s, the gateway's own key", tool_name_text(tool, e->ask.who));
+        return;
+    }
     if (who.host == NULL) {
         const char *who_text = tool_name_text(tool, e->ask.who);
         writer_printf(w, "%s, neither a host nor a host's key%s", who_text,
@@ -396,15 +400,33 @@ static int print_json(struct explain *e)
 
 /* ---- the whole ---- */
 
+static const char *words_of(enum update_op op)
+{
+    switch (op) {
+    case UPDATE_ADD:
+    case UPDATE_DELETE:
+        return "a TYPE and a VALUE";
+    case UPDATE_DELETE_RRSET:
+        return "a TYPE and no VALUE";
+    case UPDATE_PREREQ:
+        return "a TYPE, and perhaps a VALUE";
+    case UPDATE_DELETE_NAME:
+    case UPDATE_PREREQ_ANY:
+        return "the TYPE ANY and no VALUE";
+    case UPDATE_UNDECIDED:
+    case UPDATE_OPS:
+        break;
+    }
+    return "another OP";
+}
+
 static int judge(struct explain *e)
 {
     struct tool *tool = e->tool;
     enum result result = ask_judge(tool->snapshot, &e->ask, &tool->arena, &e->plan);
     if (result == RES_EFORMAT)
-        return tool_usage(tool, "%s does not take %s", update_op_name(e->ask.item.op),
-                          e->value == NULL && e->ask.item.type != TYPE_ANY
-                              ? "a TYPE without a VALUE, or takes ANY"
-                              : "that TYPE, or takes no VALUE");
+        return tool_usage(tool, "%s wants %s", update_op_name(e->ask.item.op),
+                          words_of(e->ask.item.op));
     if (result != RES_OK)
         return tool_fail(TOOL_OUTSIDE, "out of memory");
     if (e->plan.action == PLAN_LOOKUP && e->is_live) {

@@ -86,7 +86,7 @@ def test_another_record_stays(lab, gateway, primary, certificate, tmp_path):
 def test_what_is_not_granted(lab, gateway, primary, certificate, tmp_path):
     done = publish(gateway, gateway.key(), certificate, NAME, "465/tcp", folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "REFUSED: query-not-allowed" in done.stderr
+    assert f"REFUSED: query-not-allowed: host {NAME} may not write " in done.stderr
     done = publish(gateway, gateway.key("mx2.duckcorp.org"), certificate, NAME, "25/tcp",
                    folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")

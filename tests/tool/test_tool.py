@@ -272,6 +272,7 @@ TLSA = "3 1 1 " + "ab" * 32
      "ttl-not-allowed"),
     ([], ["mx1-next", "add", CHALLENGE, "TXT", TOKEN], "key-expired"),
     ([], ["stray", "add", CHALLENGE, "TXT", TOKEN], "key-without-host"),
+    ([], ["gateway", "add", CHALLENGE, "TXT", TOKEN], "key-unknown"),
     ([], ["mx2.example.org", "add", "_acme-challenge.mx2.example.org", "TXT"], "permitted"),
     (["--from", "192.0.2.26"],
      ["mx2.example.org", "add", "_acme-challenge.mx2.example.org", "TXT"], "permitted"),
@@ -312,12 +313,14 @@ def test_explain_wants_a_value_where_it_matters(site):
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("words", [
-    ["delete", CHALLENGE, "TXT"], ["delete-rrset", CHALLENGE, "TXT", TOKEN],
-    ["delete-name", CHALLENGE, "TXT"], ["add", CHALLENGE, "TLSA", "3 1 x"]])
-def test_explain_what_makes_no_message(site, words):
+@pytest.mark.parametrize("words, said", [
+    (["delete", CHALLENGE, "TXT"], "delete wants a TYPE and a VALUE"),
+    (["delete-rrset", CHALLENGE, "TXT", TOKEN], "delete-rrset wants a TYPE and no VALUE"),
+    (["delete-name", CHALLENGE, "TXT"], "delete-name wants the TYPE ANY and no VALUE"),
+    (["add", CHALLENGE, "TLSA", "3 1 x"], "3 1 x is no value of type TLSA")])
+def test_explain_what_makes_no_message(site, words, said):
     done = site.run("explain", "mx1.example.org", *words)
-    assert done.returncode == 2 and done.stderr
+    assert done.returncode == 2 and said in done.stderr
 
 
 # ---- explain --live ------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "dns/build.h"
 #include "dns/type.h"
 #include "gate_site.h"
 #include "policy/explain.h"
@@ -191,6 +192,31 @@ static void test_source(void **state)
     check_text(&w, with_file("the addresses of the host: @:11"));
 }
 
+static void check_query(const char *host, const char *name, const char *expected)
+{
+    uint8_t message[512], octets[512];
+    struct writer m = writer_of(message, sizeof message);
+    struct writer w = writer_of(octets, sizeof octets);
+    struct gate_subject subject = site_subject(&site, host);
+    struct plan plan;
+    build_header(&m, 1, 0);
+    build_question(&m, site_name(&site, name), TYPE_TXT, CLASS_IN);
+    site_judge(&site, &subject, &m, &plan);
+    explain_reason(&plan, &w);
+    check_text(&w, expected);
+}
+
+static void test_query(void **state)
+{
+    (void)state;
+    check_query("mx1.duckcorp.org", MX2,
+                "host mx1.duckcorp.org may not write _acme-challenge.mx2.duckcorp.org "
+                "TXT, and so may not read it");
+    check_query("mx1.duckcorp.org", "x.example.net",
+                "x.example.net is in no zone that is served here");
+    check_query(NULL, MX1, "only SOA, and what the host may write, is answered here");
+}
+
 /* L-3: a name of 255 octets that no terminal should see is escaped and cut. */
 static void test_long_name(void **state)
 {
@@ -290,7 +316,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sentences),       cmocka_unit_test(test_every_reason),
         cmocka_unit_test(test_long_name),       cmocka_unit_test(test_more_remedies),
-        cmocka_unit_test(test_source),          cmocka_unit_test(test_build),
+        cmocka_unit_test(test_source),          cmocka_unit_test(test_query),
+        cmocka_unit_test(test_query),           cmocka_unit_test(test_build),
         cmocka_unit_test(test_build_too_small),
     };
     return cmocka_run_group_tests(tests, open_site, close_site);
