@@ -52,8 +52,9 @@ static void fold_label(const uint8_t *label, uint8_t *out)
 
 /*
  * The name at span->start, whose octets in place end before limit; out NULL: it only
- * has to be one. Each pointer has to lead before everything read so far, so the loop
- * ends without the hop cap too; the cap bounds the work.
+ * has to be one. Each pointer has to lead before everything read so far, so the limit
+ * holds behind it as well, and the loop ends without the hop cap too; the cap bounds
+ * the work.
  */
 static enum result decode_name(const struct wire_msg *msg, size_t limit,
                                bool may_be_compressed, struct name_span *span,
@@ -78,7 +79,6 @@ static enum result decode_name(const struct wire_msg *msg, size_t limit,
             if (hops++ == 0)
                 span->end = at + 2;
             at = lowest = target;
-            limit = msg->len;
             continue;
         }
         size_t taken = 1u + octet;

@@ -13,9 +13,12 @@
 #define ZONE "076578616d706c6500 0006 0001 "
 /* Owner name a.example by pointer, then class ANY, TTL 0, nothing. */
 #define DELETE_A "0161c00c 0001 00ff 00000000 0000 "
-/* The longest label there is. */
+/* Long labels. */
 #define A16      "61616161616161616161616161616161"
-#define LABEL_63 "3f" A16 A16 A16 "616161616161616161616161616161"
+#define A61      A16 A16 A16 "61616161616161616161616161"
+#define LABEL_61 "3d" A61
+#define LABEL_62 "3e" A61 "61"
+#define LABEL_63 "3f" A61 "6161"
 #define OPT      "00 0029 04d0 00000000 0000 "
 /* Owner k; RDATA "hmac-sha256" and no more: tsig_read judges it. */
 #define TSIG "016b00 00fa 00ff 00000000 000d 0b686d61632d73686132353600 "
@@ -86,6 +89,16 @@ static const struct walk_case walk_cases[] = {
     {"pointer behind the longest label", RES_OK,
      HEAD "0001 0000 0001 0000" LABEL_63 "00 0006 0001"
           "0161c04c 0001 00ff 00000000 0000"},
+    {"255 octets", RES_OK,
+     HEAD "0001 0000 0000 0000" LABEL_63 LABEL_63 LABEL_63 LABEL_61 "00 0006 0001"},
+    {"256 octets", RES_EFORMAT,
+     HEAD "0001 0000 0000 0000" LABEL_63 LABEL_63 LABEL_63 LABEL_62 "00 0006 0001"},
+    {"255 octets, by a pointer", RES_OK,
+     HEAD "0001 0000 0001 0000" LABEL_63 LABEL_63 "00 0006 0001" LABEL_63 LABEL_61
+          "c00c 0001 00ff 00000000 0000"},
+    {"256 octets, by a pointer", RES_EFORMAT,
+     HEAD "0001 0000 0001 0000" LABEL_63 LABEL_63 "00 0006 0001" LABEL_63 LABEL_62
+          "c00c 0001 00ff 00000000 0000"},
     {"half a pointer", RES_EFORMAT,
      HEAD "0001 0000 0000 0000"
           "c0"},
