@@ -328,6 +328,11 @@ static void badtime_carries_the_server_s_time(void **state)
     assert_int_equal(
         judge(reply.octets, w.len, hmac, &request.mac, NOW - 900, &ignored),
         REASON_PERMITTED);
+    /* T-3: nobody on the way makes another time of it. */
+    reply.octets[w.len - 1] ^= 1;
+    assert_int_equal(
+        judge(reply.octets, w.len, hmac, &request.mac, NOW - 900, &ignored),
+        REASON_MAC_BAD);
     /* T-2: a request may not have either. */
     assert_int_equal(tsig_read(&msg, true, &tsig), RES_EFORMAT);
     hmac_free(&hmac);

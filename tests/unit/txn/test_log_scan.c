@@ -370,6 +370,8 @@ static void test_values(void **state)
     assert_int_equal(len, 2);
     assert_int_equal(octets[1], 0xff);
     assert_false(log_span_hex(span_of("\"0aff00\""), octets, sizeof(octets), &len));
+    assert_false(log_span_hex(span_of("\"0g\""), octets, sizeof(octets), &len));
+    assert_false(log_span_hex(span_of("\"0A\""), octets, sizeof(octets), &len));
     assert_false(log_span_hex(span_of("\"0af\""), octets, sizeof(octets), &len));
     assert_false(log_span_hex(span_of("\"0AFF\""), octets, sizeof(octets), &len));
     assert_false(log_span_hex(span_of(NULL), octets, sizeof(octets), &len));
