@@ -304,6 +304,25 @@ static void test_reload_during_lookup(void **state)
     assert_non_null(strstr(stage_line(&stage, ask, "result"), "\"gen\":1,"));
 }
 
+static void without_dyn(struct settings *settings)
+{
+    settings->zone_count--;
+}
+
+/* A zone that is gone is written to the end, and asked about no more. */
+static void test_reload_takes_the_zone_away(void **state)
+{
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *sent = add_native(&stage, 1);
+    struct ask *waiting = add_native(&stage, 2);
+    stage_reload(&stage, only_mx2, without_dyn);
+    stage_advance(&stage, SECOND);
+    expect_reply(sent, RCODE_NOERROR, "");
+    expect_reply(waiting, RCODE_NOERROR, "");
+}
+
 /* O-5: a host that is gone stays for as long as a request of its own is under way,
  * though none of them is in the table yet. */
 static void test_reload_takes_the_host_away_during_lookup(void **state)
@@ -330,6 +349,7 @@ static void test_reload_purges(void **state)
         stage_ask(&stage, &(struct wish){.key = MX2, .items = {ADD(TARGET2, 5)}}),
         RCODE_NOERROR, "");
     assert_int_equal(stage.txns->principals.count, 2);
+    assert_int_equal(stage.txns->keys.count, 2);
     stage_reload(&stage, only_mx2, NULL);
     stage_advance(&stage, SECOND);
     assert_int_equal(stage.txns->principals.count, 2); /* repetitions are answered */
@@ -341,6 +361,7 @@ static void test_reload_purges(void **state)
     stage_reload(&stage, only_mx2, NULL);
     stage_advance(&stage, SECOND);
     assert_int_equal(stage.txns->principals.count, 1);
+    assert_int_equal(stage.txns->keys.count, 2); /* O-8: both are in the key file yet */
 }
 
 /* L-1: whose numbers are still to be told is not forgotten, and they are told. */
@@ -501,6 +522,7 @@ int main(void)
         CASE(test_reload_takes_the_host_away),
         CASE(test_reload_during_lookup),
         CASE(test_many_reloads),
+        CASE(test_reload_takes_the_zone_away),
         CASE(test_reload_takes_the_host_away_during_lookup),
         CASE(test_reload_purges),
         CASE(test_reload_purges_nobody_untold),

@@ -224,6 +224,20 @@ static void test_lies(void **state)
     }
 }
 
+/* What still comes on a connection that was given up is not looked at. */
+static void test_rest_of_a_closed_connection(void **state)
+{
+    static const uint8_t junk[20] = {0};
+
+    (void)state;
+    stage_link(&stage, LINK_UPDATE, LINK_CONNECTING);
+    txn_on_primary(stage.txns, LINK_UPDATE, junk, sizeof(junk), stage.now);
+    assert_int_equal(stage.wires[LINK_UPDATE].closes, 0);
+    stage_link(&stage, LINK_UPDATE, LINK_UP);
+    txn_on_primary(stage.txns, LINK_UPDATE, junk, sizeof(junk), stage.now);
+    assert_int_equal(stage.wires[LINK_UPDATE].closes, 1);
+}
+
 /* All that was in flight on the connection is unknown with it. */
 static void test_lie_takes_the_others_along(void **state)
 {
@@ -488,6 +502,7 @@ int main(void)
         CASE(test_silent_primary),
         CASE(test_waiting_too_long),
         CASE(test_lies),
+        CASE(test_rest_of_a_closed_connection),
         CASE(test_lie_takes_the_others_along),
         CASE(test_rcodes),
         CASE(test_primary_away),

@@ -317,6 +317,19 @@ static void test_read_back_of_junk(void **state)
     expect_reply(query(MX1, TARGET, "TXT", true), RCODE_SERVFAIL, "");
 }
 
+/* It waits for the connection, up to its deadline. */
+static void test_read_back_while_connecting(void **state)
+{
+    (void)state;
+    stage_cut(&stage, LINK_QUERY, SECOND);
+    struct ask *ask = query(MX1, TARGET, "TXT", false);
+    stage_advance(&stage, SECOND - 1);
+    assert_int_equal(ask->replies, 0);
+    stage_advance(&stage, 1);
+    expect_reply(ask, RCODE_NXDOMAIN, "");
+    assert_int_equal(stage.primary.received[KIND_READ], 1);
+}
+
 /* A query is not an update: its copy is answered anew. */
 static void test_query_is_not_remembered(void **state)
 {
@@ -347,6 +360,7 @@ int main(void)
         CASE(test_read_back_truncates),
         CASE(test_read_back_fails),
         CASE(test_read_back_of_junk),
+        CASE(test_read_back_while_connecting),
         CASE(test_query_is_not_remembered),
     };
 
