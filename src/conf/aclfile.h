@@ -234,7 +234,7 @@ struct acl_source {
     struct acl_grant *grants, *last_grant;
     size_t grant_count;
     struct acl_alias *aliases, *last_alias;
-    bool has_lost_keys;        /* a line had an error that may have been a key's */
+    bool has_lost_keys;        /* they may have been in what has an error */
     struct acl_regex *regexes; /* private: what acl_source_fini has to free */
 };
 

@@ -121,10 +121,13 @@ static enum result check_guard(const struct reading *reading, const struct stat 
     const char *what = is_secret ? "the keys" : "what is run";
     enum result result = RES_OK;
     if (stat->st_uid != 0 && stat->st_uid != reading->owner) {
+        char or_owner[32] = "";
+        if (reading->owner != 0)
+            snprintf(or_owner, sizeof or_owner, " or uid %lu",
+                     (unsigned long)reading->owner);
         complain(reading->diags, reading->place, reading->path, "file-owner",
-                 "it belongs to uid %lu, who could change %s: chown it to "
-                 "root or uid %lu",
-                 (unsigned long)stat->st_uid, what, (unsigned long)reading->owner);
+                 "it belongs to uid %lu, who could change %s: chown it to root%s",
+                 (unsigned long)stat->st_uid, what, or_owner);
         result = RES_EMISMATCH;
     }
     if ((stat->st_mode & wrong) != 0) {

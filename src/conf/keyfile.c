@@ -74,11 +74,12 @@ static enum result algorithm_error(struct keyfile *file, const struct draft *dra
                     "tsig-keygen -a hmac-sha256 %s",
                     text, draft->name_text);
     } else {
-        /* The word is not shown: it may be the secret, in the wrong place. */
+        /* Another word is not shown: it may be the secret, in the wrong place. */
+        bool is_named = strncasecmp(text, "hmac-", 5) == 0;
         diags_error(file->diags, file->token.place, "key-algorithm",
-                    "key %s: no algorithm of TSIG; there are hmac-sha256, hmac-sha384 "
-                    "and hmac-sha512",
-                    draft->name_text);
+                    "key %s: %s is no algorithm of TSIG; there are hmac-sha256, "
+                    "hmac-sha384 and hmac-sha512",
+                    draft->name_text, is_named ? text : "this");
     }
     return RES_EFORMAT;
 }

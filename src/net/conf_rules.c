@@ -327,12 +327,14 @@ static void read_setting(struct reading *reading, const config_setting_t *settin
 static void want_members(struct reading *reading, const config_setting_t *group,
                          const struct conf_rule *rules)
 {
-    char path[PATH_TEXT_OCTETS];
+    char path[PATH_TEXT_OCTETS], what[PATH_TEXT_OCTETS + 2] = "the file";
 
+    if (!config_setting_is_root(group))
+        snprintf(what, sizeof(what), "'%s'", path_of(group, path));
     for (const struct conf_rule *rule = rules; rule->name != NULL; rule++)
         if (rule->is_required && config_setting_get_member(group, rule->name) == NULL)
             diags_error(reading->diags, place_of(reading, group), "setting-missing",
-                        "'%s' lacks '%s'", path_of(group, path), rule->name);
+                        "%s lacks '%s'", what, rule->name);
 }
 
 static void read_group(struct reading *reading, const config_setting_t *setting,

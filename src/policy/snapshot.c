@@ -103,8 +103,10 @@ static enum result add_acl_file(struct loading *l, const char *path, struct plac
     struct file_text text = {0};
     enum result res = file_read(path, LIMIT_ACL_FILE_OCTETS, place, l->diags, &text);
 
-    if (res != RES_OK)
+    if (res != RES_OK) {
+        l->snapshot->source.has_lost_keys = true;
         return res;
+    }
     res = aclfile_parse(&l->snapshot->source, path, text.chars, text.len, is_stock,
                         l->diags);
     file_text_free(&text);
@@ -150,6 +152,7 @@ static enum result list_files(struct loading *l, const struct settings_text *pat
                               size_t count, struct file_list *out)
 {
     struct snapshot *snapshot = l->snapshot;
+    enum result all = RES_OK;
 
     for (size_t i = 0; i < count; i++) {
         const char *pattern =
@@ -160,8 +163,10 @@ static enum result list_files(struct loading *l, const struct settings_text *pat
             file_list_add(out, pattern, patterns[i].place, &snapshot->arena, l->diags);
         if (is_fatal(res))
             return res;
+        if (res != RES_OK)
+            all = res;
     }
-    return RES_OK;
+    return all;
 }
 
 static enum result add_acl(struct loading *l)
@@ -178,8 +183,11 @@ static enum result add_acl(struct loading *l)
     if (text != NULL && !is_fatal(res))
         res = aclfile_parse(&l->snapshot->source, text->name, text->chars, text->len,
                             false, l->diags);
-    else if (!is_fatal(res))
+    else if (!is_fatal(res)) {
         res = list_files(l, settings->acl, settings->acl_count, &files);
+        if (res != RES_OK)
+            l->snapshot->source.has_lost_keys = true;
+    }
     for (size_t i = 0; i < files.count && !is_fatal(res); i++)
         res = add_site_file(l, files.paths[i]);
     return is_fatal(res) ? res : RES_OK;

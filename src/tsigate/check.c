@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/remedy.h"
 #include "policy/lint.h"
 #include "tsigate/alabel.h"
@@ -312,28 +313,31 @@ static void print_summary(const struct tool *tool, bool is_usable, FILE *stream)
     fputc('\n', stream);
 }
 
-/* A remedy is the same for all of its kind, but for a name's A-labels. */
-static bool is_remedy_told(const struct diags *diags, const struct diag *diag)
+/* A remedy stands with the first of its kind, but for a name's A-labels. */
+static const char *remedy_to_tell(struct tool *tool, struct map *told,
+                                  const struct diag *diag)
 {
-    const struct diag *other = diags->first;
-    while (other != diag && strcmp(other->id, diag->id) != 0)
-        other = other->next;
-    return other != diag && strcmp(diag->id, "acl-a-label") != 0 &&
-           strcmp(diag->id, "bad-name") != 0;
+    const char *remedy = remedy_for(tool, diag);
+    if (remedy == NULL || remedy != remedy_of(diag->id))
+        return remedy;
+    return map_put(told, diag->id, strlen(diag->id), (void *)remedy) == RES_OK ? remedy
+                                                                               : NULL;
 }
 
 static void print_diags(struct tool *tool)
 {
+    struct map told;
+    map_init(&told);
     for (const struct diag *diag = tool->diags.first; diag != NULL; diag = diag->next) {
         fprintf(stderr, "%s%s%s\n",
                 paint_on(stderr,
                          diag->severity == SEVERITY_ERROR ? PAINT_STRONG : PAINT_NOTE),
                 diag_text(tool, diag), paint_off(stderr));
-        const char *remedy =
-            is_remedy_told(&tool->diags, diag) ? NULL : remedy_for(tool, diag);
+        const char *remedy = remedy_to_tell(tool, &told, diag);
         if (remedy != NULL)
             fprintf(stderr, "    -> %s\n", remedy);
     }
+    map_fini(&told);
 }
 
 static int print_text(struct tool *tool, bool is_usable, bool with_effective)

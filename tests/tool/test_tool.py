@@ -163,6 +163,25 @@ def test_check_of_an_unreadable_key_file(site):
     assert "key-without-file" not in done.stderr and "gateway-key" not in done.stderr
 
 
+def test_check_of_an_unreadable_acl_file(site):
+    """That is the error, and not that keys have no host."""
+    acl = site.folder / "site.acl"
+    acl.write_text("")
+    assert "key-without-host" in site.run("check").stderr
+    acl.unlink()
+    acl.mkdir()
+    done = site.run("check")
+    assert done.returncode == 1 and "file-not-regular" in done.stderr
+    assert "key-without-host" not in done.stderr
+
+
+def test_check_tells_a_remedy_once(site):
+    (site.folder / "site.acl").write_bytes(b"host \xff\nhost \xfe\n")
+    done = site.run("check")
+    assert done.stderr.count("[acl-a-label]") == 2
+    assert done.stderr.count("    -> ") == 1
+
+
 def test_check_errors_of_the_configuration(site):
     site.conf.write_text(site.conf.read_text() + 'contrl = "x";\nmax_fudge = 0;\n')
     done = site.run("check")
