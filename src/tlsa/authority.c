@@ -40,7 +40,7 @@ int authority_open(struct tool *tool, const char *resolver, uint16_t port,
     out->client = arena_alloc(&tool->arena, sizeof *out->client);
     out->servers = arena_array(&tool->arena, AUTHORITY_SERVERS, sizeof *out->servers);
     if (out->client == NULL || out->servers == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (resolver == NULL)
         out->resolver_count = read_resolv_conf(out->resolvers);
     else if (addr_parse_port(resolver, HOST_DNS_PORT, &out->resolvers[0]) == RES_OK)
@@ -158,8 +158,7 @@ static int find_zone(struct authority *authority)
         return tool_fail(TOOL_OUTSIDE, "the resolver knows no zone of %s",
                          tool_name_text(authority->tool, authority->target));
     authority->zone = name_copy(&authority->tool->arena, name_of(&zone));
-    return authority->zone.octets != NULL ? TOOL_DONE
-                                          : tool_fail(TOOL_OUTSIDE, "out of memory");
+    return authority->zone.octets != NULL ? TOOL_DONE : tool_no_memory();
 }
 
 /* ---- its servers ---- */
@@ -185,7 +184,7 @@ static int find_names(struct authority *authority)
         *server = (struct authority_server){0};
         server->name = name_copy(&authority->tool->arena, name_of(&name));
         if (server->name.octets == NULL)
-            return tool_fail(TOOL_OUTSIDE, "out of memory");
+            return tool_no_memory();
     }
     if (authority->count == 0)
         return tool_fail(TOOL_OUTSIDE, "%s has no name servers",

@@ -559,7 +559,7 @@ int check_main(struct tool *tool, int argc, char **argv)
     size_t wish_count = 0;
     struct check *check = arena_alloc(&tool->arena, sizeof *check);
     if (check == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     *check =
         (struct check){.tool = tool, .ns_port = HOST_DNS_PORT, .hours_left = INT64_MAX};
     int code = targets_open(tool, &check->targets);

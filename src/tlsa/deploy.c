@@ -36,11 +36,6 @@ struct run {
     size_t count;
 };
 
-static int no_memory(void)
-{
-    return tool_fail(TOOL_OUTSIDE, "out of memory");
-}
-
 /* ---- marks ---- */
 
 static int add_kept(struct run *run, struct due *due, const char *path, bool was_there)
@@ -51,7 +46,7 @@ static int add_kept(struct run *run, struct due *due, const char *path, bool was
     }
     struct kept *kept = arena_alloc(&run->tool->arena, sizeof *kept);
     if (kept == NULL)
-        return no_memory();
+        return tool_no_memory();
     *kept = (struct kept){.path = path, .was_there = was_there, .next = due->kept};
     due->kept = kept;
     return TOOL_DONE;
@@ -69,7 +64,7 @@ static int parse_mark(struct run *run, struct due *due, char *chars)
                              due->mark);
         const char *path =
             arena_string_n(&run->tool->arena, line + 4, (size_t)(end - line) - 4);
-        code = path != NULL ? add_kept(run, due, path, was_there) : no_memory();
+        code = path != NULL ? add_kept(run, due, path, was_there) : tool_no_memory();
         line = end + 1;
     }
     return code;
@@ -82,7 +77,7 @@ static int read_mark(struct run *run, struct due *due)
     due->mark = arena_printf(&run->tool->arena, "%s+%s.pending",
                              run->deploy->certificate->name, due->consumer->name);
     if (due->mark == NULL)
-        return no_memory();
+        return tool_no_memory();
     int code = state_read(run->state, due->mark, &text);
     if (code == TOOL_DONE && text.chars != NULL) {
         due->was_marked = due->is_marked = true;
@@ -96,12 +91,12 @@ static int write_mark(struct run *run, struct due *due)
 {
     uint8_t *octets = arena_alloc(&run->tool->arena, MARK_OCTETS);
     if (octets == NULL)
-        return no_memory();
+        return tool_no_memory();
     struct writer w = writer_of(octets, MARK_OCTETS);
     for (const struct kept *kept = due->kept; kept != NULL; kept = kept->next)
         writer_printf(&w, "%s %s\n", kept->was_there ? "old" : "new", kept->path);
     if (w.failed)
-        return no_memory();
+        return tool_no_memory();
     int code = state_write(run->state, due->mark, (const char *)octets, w.len);
     due->is_marked = due->is_marked || code == TOOL_DONE;
     return code;
@@ -131,7 +126,7 @@ static int open_due(struct run *run, struct due *due)
     due->files = arena_array(&run->tool->arena, count, sizeof *due->files);
     outcome->changed = arena_array(&run->tool->arena, count, sizeof *outcome->changed);
     if (due->files == NULL || outcome->changed == NULL)
-        return no_memory();
+        return tool_no_memory();
     int code = read_mark(run, due);
     for (size_t i = 0; code == TOOL_DONE && i < count; i++) {
         code = deploy_file_open(run->tool, deploy->certificate, deploy->material,
@@ -159,7 +154,7 @@ static int check_paths(const struct run *run)
                 code = tool_fail(TOOL_CONFIG, "%s: it leads to %s, as another does",
                                  file->file->path, file->path);
             else if (result != RES_OK)
-                code = no_memory();
+                code = tool_no_memory();
         }
     }
     map_fini(&paths);
@@ -174,7 +169,7 @@ static int open_dues(struct run *run, struct deploy_report *report)
     run->dues = arena_array(arena, count, sizeof *run->dues);
     report->outcomes = arena_array(arena, count, sizeof *report->outcomes);
     if (run->dues == NULL || report->outcomes == NULL)
-        return no_memory();
+        return tool_no_memory();
     run->count = report->count = count;
     int code = TOOL_DONE;
     for (size_t i = 0; i < count; i++) {

@@ -13,16 +13,6 @@
 
 #define PASSWORD_OCTETS 1024
 
-static int fail(const char *path)
-{
-    return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
-}
-
-static int no_memory(void)
-{
-    return tool_fail(TOOL_OUTSIDE, "out of memory");
-}
-
 /* Hidden, so that no service that reads a folder of certificates takes it for one. */
 static const char *beside(struct tool *tool, const char *path, const char *what)
 {
@@ -63,10 +53,10 @@ static int resolve(struct tool *tool, struct deploy_file *file)
         real != NULL ? arena_string(&tool->arena, real) : real_place(tool, path);
     free(real);
     if (file->path == NULL)
-        return fail(path);
+        return tool_fail_errno(path);
     file->fresh = beside(tool, file->path, "new");
     file->old = beside(tool, file->path, "old");
-    return file->fresh != NULL && file->old != NULL ? TOOL_DONE : no_memory();
+    return file->fresh != NULL && file->old != NULL ? TOOL_DONE : tool_no_memory();
 }
 
 /* What is not said stays; nobody reads a key whom the file did not name. */
@@ -114,7 +104,7 @@ static int compare(const struct material *material, const struct rendering_wish 
 {
     struct stat found = {.st_mode = 0};
     if (file->is_there && stat(file->path, &found) != 0)
-        return fail(file->path);
+        return tool_fail_errno(file->path);
     if (file->is_there && !S_ISREG(found.st_mode))
         return tool_fail(TOOL_OUTSIDE, "%s: not a regular file", file->path);
     int code = settle_rights(file, &found);
@@ -222,7 +212,7 @@ int deploy_file_stage(const struct deploy_file *file)
     int fd =
         open(file->fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return fail(file->fresh);
+        return tool_fail_errno(file->fresh);
     bool is_done = fill(file, fd);
     int error = errno;
     close(fd);
@@ -230,7 +220,7 @@ int deploy_file_stage(const struct deploy_file *file)
         return TOOL_DONE;
     (void)unlink(file->fresh);
     errno = error;
-    return fail(file->path);
+    return tool_fail_errno(file->path);
 }
 
 int deploy_file_keep(const struct deploy_file *file)
@@ -239,17 +229,19 @@ int deploy_file_keep(const struct deploy_file *file)
     if (!file->is_there)
         return TOOL_DONE;
     if (link(file->path, file->old) != 0 && errno != EEXIST)
-        return fail(file->old);
+        return tool_fail_errno(file->old);
     if (lstat(file->old, &kept) != 0 || !S_ISREG(kept.st_mode))
         return tool_fail(TOOL_OUTSIDE, "%s: something else stands there", file->old);
-    return disk_sync_folder_of(file->old) == RES_OK ? TOOL_DONE : fail(file->old);
+    return disk_sync_folder_of(file->old) == RES_OK ? TOOL_DONE
+                                                    : tool_fail_errno(file->old);
 }
 
 int deploy_file_exchange(const struct deploy_file *file)
 {
     if (rename(file->fresh, file->path) != 0)
-        return fail(file->path);
-    return disk_sync_folder_of(file->path) == RES_OK ? TOOL_DONE : fail(file->path);
+        return tool_fail_errno(file->path);
+    return disk_sync_folder_of(file->path) == RES_OK ? TOOL_DONE
+                                                     : tool_fail_errno(file->path);
 }
 
 void deploy_file_tidy(const struct deploy_file *file, bool has_old)
@@ -263,13 +255,13 @@ int deploy_file_restore(struct tool *tool, const char *path, bool was_there)
 {
     const char *old = beside(tool, path, "old");
     if (old == NULL)
-        return no_memory();
+        return tool_no_memory();
     int done = was_there ? rename(old, path) : unlink(path);
     if (done != 0 && errno != ENOENT) /* ENOENT: it has been done */
-        return fail(path);
+        return tool_fail_errno(path);
     /* rename does nothing where both are one file still, and leaves both names */
     (void)unlink(old);
-    return disk_sync_folder_of(path) == RES_OK ? TOOL_DONE : fail(path);
+    return disk_sync_folder_of(path) == RES_OK ? TOOL_DONE : tool_fail_errno(path);
 }
 
 void deploy_file_forget(struct tool *tool, const char *path)

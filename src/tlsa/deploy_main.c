@@ -161,7 +161,7 @@ static int read_conf(struct deploying *deploying)
                                          &deploying->deployment);
     diags_sort(&tool->diags);
     if (result == RES_EMEM)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     return result == RES_OK ? TOOL_DONE : tool_fail_diags(tool, TOOL_CONFIG);
 }
 

@@ -13,11 +13,6 @@
 
 #define NEW_MODE 0644
 
-static int complain(const char *path)
-{
-    return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
-}
-
 /* The folder with its slash; "./" for the one where we are. */
 static const char *folder_of(struct tool *tool, const char *path)
 {
@@ -32,7 +27,7 @@ static int name_files(struct tool *tool, const char *path, struct generated_file
     struct stat found;
     char *real = realpath(path, NULL); /* a link stays one; NULL: it is not there yet */
     if (real == NULL && (errno != ENOENT || lstat(path, &found) == 0))
-        return complain(path); /* a link that leads nowhere, among others */
+        return tool_fail_errno(path); /* a link that leads nowhere, among others */
     if (real != NULL && (stat(real, &found) != 0 || !S_ISREG(found.st_mode))) {
         free(real);
         return tool_fail(TOOL_OUTSIDE, "%s: not a regular file", path);
@@ -40,13 +35,13 @@ static int name_files(struct tool *tool, const char *path, struct generated_file
     out->path = arena_string(&tool->arena, real != NULL ? real : path);
     free(real);
     if (out->path == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     const char *slash = strrchr(out->path, '/');
     const char *folder = folder_of(tool, out->path);
     out->pending = folder == NULL ? NULL
                                   : arena_printf(&tool->arena, "%s.%s.pending", folder,
                                                  slash != NULL ? slash + 1 : out->path);
-    return out->pending != NULL ? TOOL_DONE : tool_fail(TOOL_OUTSIDE, "out of memory");
+    return out->pending != NULL ? TOOL_DONE : tool_no_memory();
 }
 
 /* Whether the file has this text already. */
@@ -94,10 +89,10 @@ static int exchange(struct tool *tool, const char *text, size_t len, const char 
 {
     char *temporary = arena_printf(&tool->arena, "%s.tsigate-tlsa.XXXXXX", folder);
     if (temporary == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
-        return complain(file->path);
+        return tool_fail_errno(file->path);
     bool is_done = disk_write(fd, text, len) == RES_OK && keep_rights(fd, file->path) &&
                    fsync(fd) == 0 && rename(temporary, file->path) == 0;
     int error = errno;
@@ -105,9 +100,10 @@ static int exchange(struct tool *tool, const char *text, size_t len, const char 
     if (!is_done) {
         (void)unlink(temporary);
         errno = error;
-        return complain(file->path);
+        return tool_fail_errno(file->path);
     }
-    return disk_sync_folder_of(file->path) == RES_OK ? TOOL_DONE : complain(folder);
+    return disk_sync_folder_of(file->path) == RES_OK ? TOOL_DONE
+                                                     : tool_fail_errno(folder);
 }
 
 int generated_file_write(struct tool *tool, const char *path, const char *text,
@@ -119,9 +115,9 @@ int generated_file_write(struct tool *tool, const char *path, const char *text,
         return code;
     const char *folder = folder_of(tool, out->path);
     if (folder == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (marks && !set_mark(out->pending))
-        return complain(out->pending);
+        return tool_fail_errno(out->pending);
     code = exchange(tool, text, len, folder, out);
     out->is_changed = code == TOOL_DONE;
     return code;
@@ -140,5 +136,5 @@ int generated_file_then(struct generated_file *file, const char *command)
             "again",
             file->path, command, status != -1 && WIFEXITED(status) ? "exit" : "status",
             status != -1 && WIFEXITED(status) ? WEXITSTATUS(status) : status);
-    return unlink(file->pending) == 0 ? TOOL_DONE : complain(file->pending);
+    return unlink(file->pending) == 0 ? TOOL_DONE : tool_fail_errno(file->pending);
 }

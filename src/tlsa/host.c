@@ -52,7 +52,7 @@ static int read_conf(struct tool *tool)
         tool->conf_file = DEFAULT_CONF;
     enum result result = take_settings(tool);
     if (result == RES_EMEM)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     return result == RES_OK ? TOOL_DONE : tool_fail_diags(tool, TOOL_CONFIG);
 }
 

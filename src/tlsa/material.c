@@ -64,7 +64,7 @@ int material_open(struct tool *tool, const char *certificate, const char *key,
     if (result == RES_OK)
         result = check_both(out, &tool->diags);
     if (result == RES_EMEM)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (result == RES_OK)
         return TOOL_DONE;
     (void)tool_fail_diags(tool, TOOL_CONFIG);

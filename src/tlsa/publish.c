@@ -112,7 +112,7 @@ static int publish_service(struct publish *publish, const struct service *servic
                          tool_name_text(publish->tool, publish->name));
     *out_owner = name_copy(&publish->tool->arena, name_of(&owner));
     if (out_owner->octets == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     const struct publisher_change change = {
         .owner = *out_owner,
         .wanted = &publish->records,

@@ -175,7 +175,7 @@ int publisher_open(struct tool *tool, struct publisher *out)
     *out = (struct publisher){.tool = tool};
     out->client = arena_alloc(&tool->arena, sizeof *out->client);
     if (out->client == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     return host_open(tool, &out->host);
 }
 

@@ -87,7 +87,7 @@ static int pick(struct rollover *rollover, char **words)
     rollover->tasks = arena_array(&tool->arena, deployment->certificate_count,
                                   sizeof *rollover->tasks);
     if (rollover->tasks == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     for (size_t i = 0; i < deployment->certificate_count; i++) {
         if (is_wanted(rollover, &deployment->certificates[i], words))
             rollover->tasks[rollover->count++].certificate =
@@ -261,7 +261,7 @@ static int read_conf(struct rollover *rollover)
     rollover->site.deployment = &rollover->deployment;
     diags_sort(&tool->diags);
     if (result == RES_EMEM)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     return result == RES_OK ? TOOL_DONE : tool_fail_diags(tool, TOOL_CONFIG);
 }
 

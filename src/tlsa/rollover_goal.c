@@ -27,7 +27,7 @@ static int add_name(struct tool *tool, const char *certificate, struct name name
                          certificate, tool_name_text(tool, name));
     const char *text = lower_text(tool, name_of(&owner));
     if (text == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (strpbrk(text, "\"\\") != NULL)
         return tool_fail(TOOL_CONFIG, "%s: %s is no host's name", certificate, text);
     goal->names[goal->name_count++] = text;
@@ -63,7 +63,7 @@ static int make_names(struct tool *tool,
         count += certificate->tlsa[i].service_count;
     goal->names = arena_array(&tool->arena, count, sizeof *goal->names);
     if (goal->names == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     for (size_t i = 0; i < certificate->tlsa_count; i++) {
         const struct deployment_tlsa *tlsa = &certificate->tlsa[i];
         for (size_t k = 0; code == TOOL_DONE && k < tlsa->service_count; k++)

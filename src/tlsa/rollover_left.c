@@ -38,7 +38,7 @@ int rollover_remains_load(struct state *state, const struct deployment *deployme
     out->array = arena_array(&state->tool->arena, deployment->certificate_count + count,
                              sizeof *out->array);
     if (out->array == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     for (size_t i = 0; code == TOOL_DONE && i < deployment->certificate_count; i++)
         code = load_one(state, deployment->certificates[i].name, true, out);
     for (size_t i = 0; code == TOOL_DONE && with_gone && i < count; i++) {

@@ -248,7 +248,7 @@ static const char *file_of(struct state *state, const char *name, const char *wh
 {
     const char *file = arena_printf(&state->tool->arena, "%s.%s", name, what);
     if (file == NULL)
-        (void)tool_fail(TOOL_OUTSIDE, "out of memory");
+        (void)tool_no_memory();
     return file;
 }
 
@@ -330,7 +330,7 @@ int rollover_state_recall(struct state *state, const char *name, const char *id,
         arena_printf(&state->tool->arena, "%s/%s.new.key", state->folder, name);
     *out = (struct material){.key = {.path = NULL}};
     if (certificate == NULL || key == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     int code = material_open(state->tool, certificate, key, out);
     if (code == TOOL_DONE &&
         (rollover_id(out, found) != RES_OK || strcmp(found, id) != 0))

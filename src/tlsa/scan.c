@@ -64,7 +64,7 @@ static void add_line(struct scan *scan, const struct service *service, struct na
     if (line != NULL)
         scan->lines[scan->line_count++] = line;
     else
-        note(scan, tool_fail(TOOL_OUTSIDE, "out of memory"));
+        note(scan, tool_no_memory());
 }
 
 static bool is_expired(const struct certfile *file, size_t index)
@@ -158,7 +158,7 @@ static void scan_file(struct scan *scan, const char *path)
     const struct place place = {.file = NULL};
     const char *copy = arena_string(&tool->arena, path); /* diagnostics point at it */
     if (copy == NULL) {
-        note(scan, tool_fail(TOOL_OUTSIDE, "out of memory"));
+        note(scan, tool_no_memory());
         return;
     }
     enum result result = file_read(copy, CERTFILE_OCTETS, place, &tool->diags, &text);
@@ -290,7 +290,7 @@ static int scan_all(struct scan *scan)
     struct tool *tool = scan->tool;
     scan->lines = arena_array(&tool->arena, SCAN_LINES, sizeof *scan->lines);
     if (scan->lines == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (scan->map != NULL)
         read_map(scan);
     scan_folder(scan);

@@ -18,11 +18,6 @@
 #define TRIES_PER_S 10
 #define STATE_LIST  4096
 
-static int fail(const char *path)
-{
-    return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
-}
-
 static const char *path_of(const struct state *state, const char *name)
 {
     return arena_printf(&state->tool->arena, "%s/%s", state->folder, name);
@@ -32,7 +27,7 @@ static int check_folder(const char *folder)
 {
     struct stat stat;
     if (lstat(folder, &stat) != 0)
-        return fail(folder);
+        return tool_fail_errno(folder);
     if (!S_ISDIR(stat.st_mode))
         return tool_fail(TOOL_OUTSIDE, "%s: not a folder", folder);
     if (stat.st_uid != geteuid())
@@ -50,14 +45,14 @@ static int take_lock(struct state *state, unsigned patience_s)
 {
     const char *path = path_of(state, "lock");
     if (path == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     state->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (state->lock < 0)
-        return fail(path);
+        return tool_fail_errno(path);
     unsigned tries = patience_s * TRIES_PER_S;
     while (flock(state->lock, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK)
-            return fail(path);
+            return tool_fail_errno(path);
         if (tries-- == 0)
             return tool_fail(TOOL_OUTSIDE, "%s: another run is under way",
                              state->folder);
@@ -71,7 +66,7 @@ static int open_folder(struct tool *tool, const char *folder, bool locks,
 {
     *out = (struct state){.tool = tool, .folder = folder, .lock = -1};
     if (locks && mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return fail(folder);
+        return tool_fail_errno(folder);
     if (!locks && access(folder, F_OK) != 0 && errno == ENOENT)
         return TOOL_DONE;
     int code = check_folder(folder);
@@ -101,11 +96,11 @@ int state_write(struct state *state, const char *name, const char *octets, size_
     const char *fresh =
         arena_printf(&state->tool->arena, "%s/.%s.new", state->folder, name);
     if (path == NULL || fresh == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     (void)unlink(fresh); /* of a run that was cut off */
     int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return fail(fresh);
+        return tool_fail_errno(fresh);
     bool is_done = disk_write(fd, octets, len) == RES_OK && fsync(fd) == 0 &&
                    rename(fresh, path) == 0;
     int error = errno;
@@ -113,7 +108,8 @@ int state_write(struct state *state, const char *name, const char *octets, size_
     if (!is_done)
         (void)unlink(fresh);
     errno = error;
-    return is_done && disk_sync_folder_of(path) == RES_OK ? TOOL_DONE : fail(path);
+    return is_done && disk_sync_folder_of(path) == RES_OK ? TOOL_DONE
+                                                          : tool_fail_errno(path);
 }
 
 int state_read(struct state *state, const char *name, struct file_text *out)
@@ -123,7 +119,7 @@ int state_read(struct state *state, const char *name, struct file_text *out)
     const struct place place = {.file = NULL};
     *out = (struct file_text){.path = path};
     if (path == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return TOOL_DONE;
     enum result result =
@@ -157,7 +153,7 @@ static int take_names(struct state *state, DIR *folder, const char *end,
         names[*count] = arena_string_n(&state->tool->arena, entry->d_name,
                                        strlen(entry->d_name) - strlen(end));
         if (names[(*count)++] == NULL)
-            return tool_fail(TOOL_OUTSIDE, "out of memory");
+            return tool_no_memory();
     }
     return TOOL_DONE;
 }
@@ -169,10 +165,10 @@ int state_list(struct state *state, const char *end, const char ***out,
     *out = names;
     *out_count = 0;
     if (names == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     DIR *folder = opendir(state->folder);
     if (folder == NULL)
-        return errno == ENOENT ? TOOL_DONE : fail(state->folder);
+        return errno == ENOENT ? TOOL_DONE : tool_fail_errno(state->folder);
     int code = take_names(state, folder, end, names, out_count);
     closedir(folder);
     qsort(names, *out_count, sizeof *names, compare_names);
@@ -183,8 +179,8 @@ int state_remove(struct state *state, const char *name)
 {
     const char *path = path_of(state, name);
     if (path == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (unlink(path) != 0)
-        return errno == ENOENT ? TOOL_DONE : fail(path);
-    return disk_sync_folder_of(path) == RES_OK ? TOOL_DONE : fail(path);
+        return errno == ENOENT ? TOOL_DONE : tool_fail_errno(path);
+    return disk_sync_folder_of(path) == RES_OK ? TOOL_DONE : tool_fail_errno(path);
 }

@@ -1,6 +1,5 @@
 #include "tlsa/target.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +12,7 @@ int targets_open(struct tool *tool, struct targets *out)
 {
     *out = (struct targets){.tool = tool};
     out->array = arena_array(&tool->arena, TARGETS_MAX, sizeof *out->array);
-    return out->array != NULL ? TOOL_DONE : tool_fail(TOOL_OUTSIDE, "out of memory");
+    return out->array != NULL ? TOOL_DONE : tool_no_memory();
 }
 
 static int add(struct targets *targets, const struct target *target)
@@ -124,7 +123,7 @@ int targets_add_file(struct targets *targets, const char *path)
     int code = TOOL_DONE;
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
+        return tool_fail_errno(path);
     while (code == TOOL_DONE && fgets(line, sizeof line, file) != NULL) {
         number++;
         if (strchr(line, '\n') == NULL && !feof(file))
@@ -169,7 +168,7 @@ static int add_record(struct targets *targets, const struct wire_msg *msg,
     if (pointing->type == TYPE_SRV)
         target.service.port = (uint16_t)(octets[4] << 8 | octets[5]);
     if (target.name.octets == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (name_is_root(target.name)) /* RFC 7505, RFC 2782: there is no such service */
         return TOOL_DONE;
     return add(targets, &target);
@@ -183,7 +182,7 @@ static int add_pointed(struct targets *targets, struct authority *authority,
     struct wire_msg msg;
     size_t count = targets->count;
     if (text == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     pointing->owner = text;
     const char *wrong =
         authority_resolve(authority, owner, pointing->type, FLAG_RD | FLAG_AD, &msg);

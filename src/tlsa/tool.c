@@ -1,5 +1,6 @@
 #include "tlsa/tool.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,16 @@ int tool_fail(int code, const char *format, ...)
     complain("", format, args);
     va_end(args);
     return code;
+}
+
+int tool_fail_errno(const char *what)
+{
+    return tool_fail(TOOL_OUTSIDE, "%s: %s", what, strerror(errno));
+}
+
+int tool_no_memory(void)
+{
+    return tool_fail(TOOL_OUTSIDE, "out of memory");
 }
 
 void tool_warn(const char *format, ...)
@@ -136,7 +147,7 @@ int tool_output_open(struct tool *tool)
 {
     uint8_t *octets = arena_alloc(&tool->arena, OUTPUT_OCTETS);
     if (octets == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     tool->out = writer_of(octets, OUTPUT_OCTETS);
     tool->json = json_of(&tool->out);
     return TOOL_DONE;

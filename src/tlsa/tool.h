@@ -56,6 +56,10 @@ int tool_usage(const struct tool *tool, const char *format, ...) PRINTF(2, 3)
     NONNULL_AT(1, 2);
 /* "tsigate-tlsa: MESSAGE" on stderr; gives code. */
 int tool_fail(int code, const char *format, ...) PRINTF(2, 3) NONNULL_AT(2);
+/* The same for what the system refused, as errno says, and for want of memory; both
+ * give TOOL_OUTSIDE. */
+int tool_fail_errno(const char *what) NONNULL;
+int tool_no_memory(void);
 /* What tool_fail and tool_fail_diags said first since it was forgotten; "": nothing.
  * Kept by the program and not by struct tool, as standard error itself is: whoever
  * fails far below need not know that somebody remembers it. */

@@ -16,7 +16,7 @@ const char *audit_file(struct tool *tool)
 {
     tool->snapshot = snapshot_new(tool->conf_file);
     if (tool->snapshot == NULL) {
-        tool_fail(TOOL_OUTSIDE, "out of memory");
+        tool_no_memory();
         return NULL;
     }
     enum result result = conf_read(tool->conf_file, tool->snapshot, &tool->diags);

@@ -233,7 +233,7 @@ static int verify_files(struct verify *verify, const struct chain_anchor *anchor
     int code = TOOL_DONE;
     verify->chain = chain_new(anchor);
     if (verify->chain == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     for (size_t i = 0; i < verify->file_count && code == TOOL_DONE; i++)
         code = feed_file(verify, i);
     if (code == TOOL_DONE) {

@@ -131,7 +131,7 @@ static int ask_for_each(struct cnames *c)
 {
     c->lookups = arena_array(&c->tool->arena, c->needed_count + 1, sizeof *c->lookups);
     if (c->lookups == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     for (size_t i = 0; i < c->needed_count; i++) {
         c->lookups[i].original = c->needed[i].original;
         c->lookups[i].target = c->needed[i].target;
@@ -447,7 +447,7 @@ int cnames_main(struct tool *tool, int argc, char **argv)
         return code;
     struct cnames cnames = {.tool = tool};
     if (collect(&cnames) != RES_OK)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (with_check)
         code = check_primary(&cnames);
     return code == TOOL_DONE ? tell(&cnames) : code;

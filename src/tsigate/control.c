@@ -85,7 +85,7 @@ static int say_why(const char *path)
     if (errno == EACCES)
         return tool_fail(TOOL_OUTSIDE, "%s: %s: try as root or as the daemon's user",
                          path, strerror(errno));
-    return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
+    return tool_fail_errno(path);
 }
 
 static bool is_answer_whole(const char *answer, size_t len)
@@ -152,7 +152,7 @@ int control_ask(struct tool *tool, const char *request, char **out_answer)
         return code;
     char *answer = malloc(ANSWER_OCTETS);
     if (answer == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     code = exchange(path, request, answer);
     if (code == TOOL_DONE)
         *out_answer = answer;

@@ -465,7 +465,7 @@ int diff_main(struct tool *tool, int argc, char **argv)
         code = load(tool, argv[optind + 1], &new);
     if (code == TOOL_DONE &&
         print_all(old, new, tool->is_json, stdout, &count) != RES_OK)
-        code = tool_fail(TOOL_OUTSIDE, "out of memory");
+        code = tool_no_memory();
     if (old != NULL)
         snapshot_release(&old);
     if (new != NULL)

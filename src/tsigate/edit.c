@@ -34,7 +34,7 @@ static int write_copy(struct edit *edit)
         is_whole = false;
     if (is_whole)
         return TOOL_DONE;
-    int code = tool_fail(TOOL_OUTSIDE, "%s: %s", edit->copy, strerror(errno));
+    int code = tool_fail_errno(edit->copy);
     edit->copy = NULL; /* half of it is worth nothing */
     return code;
 }
@@ -48,13 +48,12 @@ static int make_copy(struct edit *edit)
     parent = parent != NULL && parent[0] == '/' ? parent : "/tmp";
     char *folder = arena_printf(arena, "%s/tsigate-edit-XXXXXX", parent);
     if (folder == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (mkdtemp(folder) == NULL)
-        return tool_fail(TOOL_OUTSIDE, "%s: %s", folder, strerror(errno));
+        return tool_fail_errno(folder);
     edit->folder = folder;
     edit->copy = arena_printf(arena, "%s/%s", folder, edit->install.base);
-    return edit->copy != NULL ? write_copy(edit)
-                              : tool_fail(TOOL_OUTSIDE, "out of memory");
+    return edit->copy != NULL ? write_copy(edit) : tool_no_memory();
 }
 
 /* With whatever the editor has left beside it. */
@@ -156,7 +155,7 @@ static int run_editor(const struct edit *edit)
     fflush(stdout);
     pid_t pid = fork();
     if (pid < 0)
-        return tool_fail(TOOL_OUTSIDE, "%s: %s", command, strerror(errno));
+        return tool_fail_errno(command);
     if (pid == 0)
         become_editor(edit, command);
     int status = wait_for(pid);

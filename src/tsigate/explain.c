@@ -428,7 +428,7 @@ static int judge(struct explain *e)
         return tool_usage(tool, "%s wants %s", update_op_name(e->ask.item.op),
                           words_of(e->ask.item.op));
     if (result != RES_OK)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (e->plan.action == PLAN_LOOKUP && e->is_live) {
         int code = live_lookup(tool, e->plan.lookups, e->plan.lookup_count);
         if (code != TOOL_DONE)

@@ -305,7 +305,7 @@ static int run(struct export *export, const char *target)
                          tool->conf_file);
     collect(export);
     if (export->has_no_memory)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     bool is_bind = strcmp(target, "bind") == 0;
     if (export->count > 0)
         qsort(export->rules, export->count, sizeof *export->rules,

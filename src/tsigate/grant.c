@@ -125,7 +125,7 @@ static int add_words(struct install *install, const struct change *change,
     case RES_EFORMAT:
         return tool_usage(install->tool, "a word has an octet outside printable ASCII");
     default:
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     }
 }
 
@@ -139,7 +139,7 @@ static int declare(struct install *install, const struct change *change,
         arena_printf(&install->tool->arena, "%.*s%shost %s\n", (int)before->len,
                      before->chars, wants_newline ? "\n" : "", change->host_text);
     if (text == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     *out = (struct acledit_text){text, strlen(text)};
     return install_check(install, *out);
 }

@@ -180,7 +180,7 @@ static int report(struct import *import)
 {
     int code = TOOL_DONE;
     if (!sort_remarks(import))
-        code = tool_fail(TOOL_OUTSIDE, "out of memory");
+        code = tool_no_memory();
     else if (import->tool->is_json)
         code = print_json(import);
     else
@@ -226,7 +226,7 @@ static int parse(struct import *import, const char *text, size_t len)
             ? "<stdin>"
             : arena_printf(import->arena, "named-checkconf -p %s", import->source);
     if (file == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     enum result result =
         namedconf_parse(file, text, len, import->arena, diags, &import->conf);
     if (result == RES_OK)
@@ -235,7 +235,7 @@ static int parse(struct import *import, const char *text, size_t len)
         char line[LIMIT_LINE_OCTETS];
         fprintf(stderr, "%s\n", diag_format(diag, line, sizeof line));
     }
-    return result == RES_EMEM ? tool_fail(TOOL_OUTSIDE, "out of memory") : TOOL_CONFIG;
+    return result == RES_EMEM ? tool_no_memory() : TOOL_CONFIG;
 }
 
 /* named-checkconf -p prints lines that nobody has seen. Where the files cannot be
@@ -256,7 +256,7 @@ static int check_result(struct import *import)
     struct tool *tool = import->tool;
     tool->conf_file = arena_printf(import->arena, "%s/tsigate.conf", import->out);
     if (tool->conf_file == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     return tool_load(tool, &(struct tool_wanted){.with_keys = false});
 }
 
@@ -274,7 +274,7 @@ static int convert(struct import *import)
         code = check_shadows(import);
     }
     if (code == TOOL_DONE && import->has_no_memory)
-        code = tool_fail(TOOL_OUTSIDE, "out of memory");
+        code = tool_no_memory();
     if (code == TOOL_DONE)
         code = import_write(import);
     import_forget(text, len);

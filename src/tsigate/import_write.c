@@ -27,7 +27,7 @@ static int write_key(struct import *import, struct import_host *host,
     struct secret text = {0};
     struct private_file file;
     if (path == NULL || secret_to_base64(&key->secret, &text) != RES_OK)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     const struct private_word words[] = {
         {"name", name_to_text(key->name, name), NULL},
         {"algorithm", hmac_algorithm_text(key->algorithm), NULL},
@@ -253,7 +253,7 @@ static void write_conf(struct import *import, FILE *file)
 static int make_folder(const char *path, bool may_exist, mode_t mode)
 {
     if (path == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (mkdir(path, mode) == 0 || (may_exist && errno == EEXIST))
         return TOOL_DONE;
     return tool_fail(TOOL_OUTSIDE, "%s: %s", path,
@@ -272,7 +272,7 @@ static int write_file(struct import *import, const char *name,
     write(import, file);
     bool is_written = ferror(file) == 0;
     if (fclose(file) != 0 || !is_written)
-        return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
+        return tool_fail_errno(path);
     return TOOL_DONE;
 }
 

@@ -59,16 +59,6 @@ static void side_fini(struct tool *side)
 
 /* ---- the file and its lock ---- */
 
-static int no_memory(void)
-{
-    return tool_fail(TOOL_OUTSIDE, "out of memory");
-}
-
-static int file_fails(const char *path)
-{
-    return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
-}
-
 void install_list_files(struct tool *tool, struct file_list *out)
 {
     struct snapshot *snapshot = tool->snapshot;
@@ -117,17 +107,17 @@ static int find_file(struct install *install, bool makes)
     if (real == NULL && errno == ENOENT && makes) {
         int fd = open(install->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         if (fd < 0)
-            return file_fails(install->file);
+            return tool_fail_errno(install->file);
         close(fd);
         install->is_made = true;
         real = realpath(install->file, NULL);
     }
     if (real == NULL)
-        return file_fails(install->file);
+        return tool_fail_errno(install->file);
     install->real = arena_string(arena, real);
     free(real);
     if (install->real == NULL)
-        return no_memory();
+        return tool_no_memory();
     const char *slash = strrchr(install->real, '/');
     install->base = slash + 1;
     install->folder =
@@ -135,7 +125,8 @@ static int find_file(struct install *install, bool makes)
             ? "/"
             : arena_string_n(arena, install->real, (size_t)(slash - install->real));
     install->lock = arena_printf(arena, "%s/.%s.lock", install->folder, install->base);
-    return install->folder != NULL && install->lock != NULL ? TOOL_DONE : no_memory();
+    return install->folder != NULL && install->lock != NULL ? TOOL_DONE
+                                                            : tool_no_memory();
 }
 
 /* Who has the lock, as they wrote it there. */
@@ -175,10 +166,10 @@ static int take_lock(struct install *install)
         int fd = open(install->lock,
                       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
         if (fd < 0)
-            return file_fails(install->lock);
+            return tool_fail_errno(install->lock);
         if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
             int code = errno == EWOULDBLOCK ? tell_holder(install, fd)
-                                            : file_fails(install->lock);
+                                            : tool_fail_errno(install->lock);
             close(fd);
             return code;
         }
@@ -215,7 +206,7 @@ static int read_file(struct install *install)
 {
     struct diags diags;
     if (stat(install->real, &install->stat) != 0)
-        return file_fails(install->real);
+        return tool_fail_errno(install->real);
     diags_init(&diags);
     const struct place place = {0};
     enum result result = file_read(install->real, LIMIT_ACL_FILE_OCTETS, place, &diags,
@@ -265,12 +256,12 @@ int install_open(struct install *install, const char *file, bool makes)
     enum result result =
         load_side(install, &install->old, (struct acledit_text){0}, &install->listed);
     if (result == RES_EMEM)
-        return no_memory();
+        return tool_no_memory();
     if (install->listed == NULL)
         return tell_unlisted(install);
     install->listed = arena_string(&install->tool->arena, install->listed);
     if (install->listed == NULL)
-        return no_memory();
+        return tool_no_memory();
     install->has_old = result == RES_OK;
     return TOOL_DONE;
 }
@@ -362,7 +353,7 @@ int install_show(struct install *install, size_t *out_count)
     }
     if (diff_print(install->old.snapshot, install->new.snapshot, stdout, out_count) !=
         RES_OK)
-        return no_memory();
+        return tool_no_memory();
     return TOOL_DONE;
 }
 
@@ -456,7 +447,7 @@ static int fill_new_file(const struct install *install, int fd, const char *path
     if (fchmod(fd, stat->st_mode & 07777) != 0 ||
         !copy_access_list(install->real, fd) ||
         disk_write(fd, text.chars, text.len) != RES_OK || fsync(fd) != 0)
-        return file_fails(path);
+        return tool_fail_errno(path);
     return TOOL_DONE;
 }
 
@@ -465,10 +456,10 @@ static int exchange_file(struct install *install, struct acledit_text text)
     char *path = arena_printf(&install->tool->arena, "%s/.%s.XXXXXX", install->folder,
                               install->base);
     if (path == NULL)
-        return no_memory();
+        return tool_no_memory();
     int fd = mkostemp(path, O_CLOEXEC);
     if (fd < 0)
-        return file_fails(path);
+        return tool_fail_errno(path);
     int code = fill_new_file(install, fd, path, text);
     close(fd);
     if (code == TOOL_DONE && !is_unchanged(install))
@@ -476,14 +467,15 @@ static int exchange_file(struct install *install, struct acledit_text text)
                          "%s: somebody else changed it meanwhile: it stays as it is",
                          install->file);
     if (code == TOOL_DONE && rename(path, install->real) != 0)
-        code = file_fails(install->real);
+        code = tool_fail_errno(install->real);
     if (code != TOOL_DONE) {
         unlink(path);
         return code;
     }
     install->is_installed = true;
-    return disk_sync_folder_of(install->real) == RES_OK ? TOOL_DONE
-                                                        : file_fails(install->folder);
+    return disk_sync_folder_of(install->real) == RES_OK
+               ? TOOL_DONE
+               : tool_fail_errno(install->folder);
 }
 
 /* What is installed is installed; whoever waits for it has to know that it waits. */

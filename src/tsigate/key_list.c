@@ -198,7 +198,7 @@ int key_list(struct tool *tool)
     if (result == RES_OK)
         result = fill(&table);
     if (result != RES_OK)
-        code = tool_fail(TOOL_OUTSIDE, "out of memory");
+        code = tool_no_memory();
     else
         code = tool->is_json ? print_json(&table) : print_table(&table);
     key_uses_fini(&uses);

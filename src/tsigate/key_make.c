@@ -240,7 +240,7 @@ static int give_to_daemon(struct tool *tool, const struct private_file *file)
         return TOOL_DONE;
     }
     if (fchown(file->fd, entry->pw_uid, entry->pw_gid) != 0)
-        return tool_fail(TOOL_OUTSIDE, "%s: %s", file->path, strerror(errno));
+        return tool_fail_errno(file->path);
     return TOOL_DONE;
 }
 
@@ -251,9 +251,9 @@ static int tell_file(const char *path, enum result result)
         return tool_fail(TOOL_NO, "%s: it is there already, and nothing is overwritten",
                          path);
     case RES_EMEM:
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     default:
-        return tool_fail(TOOL_OUTSIDE, "%s: %s", path, strerror(errno));
+        return tool_fail_errno(path);
     }
 }
 

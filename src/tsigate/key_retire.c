@@ -1,5 +1,4 @@
 /* tsigate key retire: a key goes from the ACL, and its file out of the way. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,7 +81,7 @@ static int refuse_used(const struct retiring *r)
         !acl_credential_is_valid(r->credential, r->tool->now_s))
         return TOOL_DONE; /* nobody can use it */
     if (key_uses_ask(r->tool, &uses) != RES_OK)
-        code = tool_fail(TOOL_OUTSIDE, "out of memory");
+        code = tool_no_memory();
     const int64_t *last = code == TOOL_DONE ? key_uses_last(&uses, r->text) : NULL;
     if (code == TOOL_DONE && !uses.is_known)
         code = tool_fail(TOOL_NO, "key %s may be in use: --force retires it anyway",
@@ -145,7 +144,7 @@ static int plan_file(struct retiring *r)
                          file, r->tool->conf_file);
     r->retired = arena_printf(&r->tool->arena, "%s.retired", file);
     if (r->retired == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     if (key_path_is_read(r->tool, r->retired))
         return tool_fail(TOOL_NO,
                          "%s would still be read: a pattern of `keys` "
@@ -160,9 +159,9 @@ static int plan_file(struct retiring *r)
 static int move(const char *from, const char *to)
 {
     if (link(from, to) != 0)
-        return tool_fail(TOOL_OUTSIDE, "%s: %s", to, strerror(errno));
+        return tool_fail_errno(to);
     if (unlink(from) != 0)
-        return tool_fail(TOOL_OUTSIDE, "%s: %s", from, strerror(errno));
+        return tool_fail_errno(from);
     return TOOL_DONE;
 }
 

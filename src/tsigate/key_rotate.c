@@ -58,7 +58,7 @@ static int add_key(struct tool *tool, struct install *install,
     struct acledit_text after;
     size_t count = 0;
     if (acledit_add_key(before, &key, &tool->arena, &after) != RES_OK)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     install->expected = "key-without-file";
     int code = install_check(install, after);
     if (code != TOOL_DONE)

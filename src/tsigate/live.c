@@ -25,7 +25,7 @@ int live_open(struct tool *tool, struct live **out)
     struct live *live = arena_alloc(&tool->arena, sizeof *live);
     *out = live;
     if (live == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     live->tool = tool;
     live->key = &tool->snapshot->keyring.gateway;
     live->client.fd = -1;

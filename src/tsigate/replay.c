@@ -175,7 +175,7 @@ int replay_main(struct tool *tool, int argc, char **argv)
     char **files = arena_array(&tool->arena, (size_t)argc, sizeof *files);
     int option, file_count = 0;
     if (acl == NULL || files == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     while ((option = tool_option(tool, argc, argv, options, false)) == OPTION_ACL)
         acl[wanted.acl_count++] = acl_word(tool, optarg);
     if (option != TOOL_OPTION_END)

@@ -69,7 +69,7 @@ static int sort_words(struct revoke *r)
         arena_array(&tool->arena, change->word_count, sizeof *r->is_port_met);
     if (r->names == NULL || r->ports == NULL || r->is_met == NULL ||
         r->is_port_met == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     for (size_t i = 0; i < change->word_count; i++) {
         const char *word = change->words[i];
         if (strchr(word, '=') != NULL || strcmp(word, "broad") == 0)
@@ -331,7 +331,7 @@ static int change_text(struct revoke *r)
         return tool_fail(TOOL_NO, "%s stays as it was", install->file);
     r->text = (struct acledit_text){install->before.chars, install->before.len};
     if (remove_hits(r) != RES_OK)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     return TOOL_DONE;
 }
 

@@ -241,7 +241,7 @@ int rights_main(struct tool *tool, int argc, char **argv)
     size_t count = count_rows(&tool->snapshot->acl, host);
     struct right_row *rows = collect_rows(tool, host, count);
     if (rows == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     qsort(rows, count, sizeof *rows, compare_rows);
     if (tool->is_json)
         return print_rights_json(tool, rows, count);
@@ -397,6 +397,6 @@ int who_can_main(struct tool *tool, int argc, char **argv)
     who.page = tool_page_new(tool);
     if (who.page == NULL ||
         zones_rewrite(zones, who.name, &tool->arena, &who.rewrite) != RES_OK)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     return print_who_can(&who);
 }

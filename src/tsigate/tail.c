@@ -1,5 +1,4 @@
 /* tsigate tail: decisions as they happen. */
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -102,7 +101,7 @@ int tail_main(struct tool *tool, int argc, char **argv)
     if (lines_of(&lines, fd, "tsigated") == RES_OK)
         code = watch(tool, &filter, &lines);
     else
-        code = tool_fail(TOOL_OUTSIDE, "out of memory");
+        code = tool_no_memory();
     lines_close(&lines);
     return code;
 }

@@ -239,7 +239,7 @@ int test_main(struct tool *tool, int argc, char **argv)
     struct tool_wanted wanted = {.with_keys = false};
     char **acl = arena_array(&tool->arena, (size_t)argc, sizeof *acl);
     if (acl == NULL)
-        return tool_fail(TOOL_OUTSIDE, "out of memory");
+        return tool_no_memory();
     int option;
     while ((option = tool_option(tool, argc, argv, options, false)) == OPTION_ACL)
         acl[wanted.acl_count++] = optarg;

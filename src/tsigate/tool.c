@@ -46,6 +46,16 @@ int tool_fail(int code, const char *format, ...)
     return code;
 }
 
+int tool_fail_errno(const char *what)
+{
+    return tool_fail(TOOL_OUTSIDE, "%s: %s", what, strerror(errno));
+}
+
+int tool_no_memory(void)
+{
+    return tool_fail(TOOL_OUTSIDE, "out of memory");
+}
+
 /* Behind what getopt has said of an option that there is not: "--stict=x". */
 static void tell_meant(const char *word, const struct option *options)
 {
@@ -239,7 +249,7 @@ struct tool_page *tool_page_new(struct tool *tool)
     struct tool_page *page = arena_alloc(&tool->arena, sizeof *page);
     uint8_t *octets = arena_alloc(&tool->arena, TOOL_PAGE_OCTETS);
     if (page == NULL || octets == NULL) {
-        tool_fail(TOOL_OUTSIDE, "out of memory");
+        tool_no_memory();
         return NULL;
     }
     page->writer = writer_of(octets, TOOL_PAGE_OCTETS);

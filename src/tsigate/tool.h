@@ -76,6 +76,10 @@ int tool_usage(const struct tool *tool, const char *format, ...) PRINTF(2, 3)
     NONNULL_AT(1, 2);
 /* "tsigate: MESSAGE" on stderr; gives code. */
 int tool_fail(int code, const char *format, ...) PRINTF(2, 3) NONNULL_AT(2);
+/* The same for what the system refused, as errno says, and for want of memory; both
+ * give TOOL_OUTSIDE. */
+int tool_fail_errno(const char *what) NONNULL;
+int tool_no_memory(void);
 
 /* ---- the site's files ---- */
 
