@@ -294,7 +294,7 @@ def test_what_is_left_and_may_not_be_deleted(host_of_two):
     state = host.state / "mx1.rollover"
     other = SECOND.replace("_465", "_587")
     state.write_text(state.read_text().replace(
-        "left = [", f'left = [ "{other}. 030101{"cd" * 32}",', 1))
+        "left = [", f'left = [\n  "{other}. 030101{"cd" * 32}",', 1))
     done = host.rollover("--clean")
     assert done.returncode == 1 and f"{other}.: REFUSED" in done.stderr
     assert "mx1: deleted" in done.stdout and tlsa_at(host, 465) == {STRANGER}
