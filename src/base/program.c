@@ -8,6 +8,11 @@
 #include "base/streams.h"
 #include "config.h"
 
+int tool_option_exit(int option)
+{
+    return option == TOOL_OPTION_HELP ? TOOL_DONE : TOOL_USAGE;
+}
+
 static const struct command *find_command(const struct program *program,
                                           const char *name)
 {

@@ -19,6 +19,15 @@ enum {
     TOOL_OUTSIDE = 4, /* something outside failed: network, server, disk, a file */
 };
 
+/* What the tool_option of each program gives beside an option's own value. */
+enum {
+    TOOL_OPTION_END = -1,
+    TOOL_OPTION_WRONG = -2, /* told on stderr; end with TOOL_USAGE */
+    TOOL_OPTION_HELP = -3,  /* told on stdout; end with TOOL_DONE */
+};
+/* The exit code where an option loop stopped at WRONG or HELP. */
+int tool_option_exit(int option);
+
 /* Each program's own. */
 struct tool;
 

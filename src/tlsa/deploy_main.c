@@ -209,7 +209,7 @@ int deploy_main(struct tool *tool, int argc, char **argv)
             deploying.is_dry = true;
     }
     if (option != TOOL_OPTION_END)
-        return option == TOOL_OPTION_HELP ? TOOL_DONE : TOOL_USAGE;
+        return tool_option_exit(option);
     int code = run(&deploying, argv + optind, argc - optind);
     state_close(&deploying.state);
     return code;

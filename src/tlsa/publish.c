@@ -277,7 +277,7 @@ int publish_main(struct tool *tool, int argc, char **argv)
             return code;
     }
     if (option != TOOL_OPTION_END)
-        return option == TOOL_OPTION_HELP ? TOOL_DONE : TOOL_USAGE;
+        return tool_option_exit(option);
     int code = take_words(&publish, argc - optind, argv + optind);
     return code == TOOL_DONE ? publish_all(&publish) : code;
 }

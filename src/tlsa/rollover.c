@@ -391,7 +391,7 @@ int rollover_main(struct tool *tool, int argc, char **argv)
             return code;
     }
     if (option != TOOL_OPTION_END)
-        return option == TOOL_OPTION_HELP ? TOOL_DONE : TOOL_USAGE;
+        return tool_option_exit(option);
     if (rollover.stays + rollover.site.is_dry + rollover.is_status + rollover.cleans >
         1)
         return tool_usage(tool, "one of --wait, --dry-run, --status and --clean");

@@ -334,7 +334,7 @@ int scan_main(struct tool *tool, int argc, char **argv)
                 optarg);
     }
     if (option != TOOL_OPTION_END)
-        return option == TOOL_OPTION_HELP ? TOOL_DONE : TOOL_USAGE;
+        return tool_option_exit(option);
     if (argc - optind != 1 || scan.out == NULL)
         return tool_usage(tool, "scan wants a folder and --out");
     scan.folder = argv[optind];

@@ -181,7 +181,7 @@ int show_main(struct tool *tool, int argc, char **argv)
             return code;
     }
     if (option != TOOL_OPTION_END)
-        return option == TOOL_OPTION_HELP ? TOOL_DONE : TOOL_USAGE;
+        return tool_option_exit(option);
     if ((show.name.octets != NULL) != (show.service_count > 0))
         return tool_usage(tool, "--name and --port go together");
     if (optind == argc)

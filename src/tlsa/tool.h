@@ -34,13 +34,6 @@ tool_command rollover_main;
 tool_command scan_main;
 tool_command show_main;
 
-/* What tool_option gives beside an option's own value. */
-enum {
-    TOOL_OPTION_END = -1,
-    TOOL_OPTION_WRONG = -2, /* told on stderr; end with TOOL_USAGE */
-    TOOL_OPTION_HELP = -3,  /* told on stdout; end with TOOL_DONE */
-};
-
 #define TOOL_COMMON_OPTIONS                                                            \
     {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},                \
         {"server", required_argument, NULL, 's'},                                      \

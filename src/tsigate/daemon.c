@@ -76,10 +76,8 @@ static int ask_daemon(struct tool *tool, int argc, char **argv, const char *requ
                       char **out_answer)
 {
     int option = tool_option(tool, argc, argv, options, false);
-    if (option == TOOL_OPTION_HELP)
-        return TOOL_DONE; /* *out_answer stays NULL: nothing is left to do */
     if (option != TOOL_OPTION_END)
-        return TOOL_USAGE;
+        return tool_option_exit(option); /* *out_answer stays NULL: nothing is to do */
     if (optind < argc)
         return tool_usage(tool, "\"%s\": no word is wanted here", argv[optind]);
     return control_ask(tool, request, out_answer);

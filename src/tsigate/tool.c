@@ -95,11 +95,6 @@ int tool_option(struct tool *tool, int argc, char **argv, const struct option *o
     }
 }
 
-int tool_option_exit(int option)
-{
-    return option == TOOL_OPTION_HELP ? TOOL_DONE : TOOL_USAGE;
-}
-
 /* ---- the site's files ---- */
 
 /* Who may own key files beside root: the user that the daemon will be (O-3). */

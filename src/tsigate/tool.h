@@ -51,13 +51,6 @@ tool_command who_can_main;
 
 /* ---- options ---- */
 
-/* What tool_option gives beside an option's own value. */
-enum {
-    TOOL_OPTION_END = -1,
-    TOOL_OPTION_WRONG = -2, /* told on stderr; end with TOOL_USAGE */
-    TOOL_OPTION_HELP = -3,  /* told on stdout; end with TOOL_DONE */
-};
-
 /* The options that every subcommand has; they are dealt with inside tool_option. */
 #define TOOL_COMMON_OPTIONS                                                            \
     {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},                \
@@ -69,8 +62,6 @@ enum {
  * is_ordered: the first word ends the options. */
 int tool_option(struct tool *tool, int argc, char **argv, const struct option *options,
                 bool is_ordered) NONNULL;
-/* The exit code that goes with END, WRONG or HELP... of an option loop that stopped. */
-int tool_option_exit(int option);
 /* "tsigate: MESSAGE" and the usage on stderr; gives TOOL_USAGE. */
 int tool_usage(const struct tool *tool, const char *format, ...) PRINTF(2, 3)
     NONNULL_AT(1, 2);
