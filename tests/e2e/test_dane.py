@@ -5,11 +5,9 @@ served over TCP from two loopback addresses, which can be made to disagree.
 """
 import hashlib
 import json
-import socket
 import ssl
 import struct
 import subprocess
-import threading
 
 import dns.flags
 import dns.message
@@ -18,6 +16,7 @@ import dns.rrset
 import pytest
 
 from lab import BUILD, accepts, free_port, until
+from listener import Listener
 
 HOST = "mx.duck.example."
 ZONE = "duck.example."
@@ -43,41 +42,12 @@ DIALOGUES = {
 }
 
 
-class Listener:
-    """Serves each connection in a thread until it is closed."""
-
-    def __init__(self, address, port=0):
-        self.socket = socket.create_server((address, port))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        with connection:
-            connection.settimeout(10)
-            try:
-                self.serve(connection)
-            except (OSError, AssertionError):
-                pass
-
-    def close(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-
-
 class Service(Listener):
     def __init__(self, certificate, dialogue=()):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, certificate.with_suffix(".key"))
         self.dialogue = dialogue
-        super().__init__("127.0.0.1")
+        super().__init__()
 
     def serve(self, connection):
         for turn, text in enumerate(self.dialogue):

@@ -4,9 +4,7 @@ import calendar
 import json
 import re
 import shutil
-import socket
 import struct
-import threading
 import time
 
 import dns.flags
@@ -16,6 +14,7 @@ import dns.rcode
 import pytest
 
 from lab import ACL, SHADOW, free_port
+from listener import Listener
 from test_rollover_steps import NAME, OWNER, STRANGER, TARGET, UNSIGNED, host, is_good, \
     resolver
 from test_tlsa import tlsa_of
@@ -33,34 +32,17 @@ def module_lab(new_lab):
     return shared
 
 
-class Bent:
+class Bent(Listener):
     """In front of the primary, over TCP; `bend` may change each answer, or be silent."""
 
     def __init__(self, primary):
         self.primary = primary
         self.bend = lambda answer: answer
         self.asked = 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
+        super().__init__()
 
-    def serve(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.answer, args=[connection], daemon=True).start()
-
-    def answer(self, connection):
-        try:
-            self.pass_on(connection)
-        except OSError:
-            pass  # who asked has left
-
-    def pass_on(self, connection):
-        with connection, connection.makefile("rb") as octets:
+    def serve(self, connection):
+        with connection.makefile("rb") as octets:
             while len(head := octets.read(2)) == 2:
                 query = dns.message.from_wire(octets.read(struct.unpack("!H", head)[0]))
                 self.asked += 1
@@ -70,12 +52,6 @@ class Bent:
                     return
                 wire = answer.to_wire()
                 connection.sendall(struct.pack("!H", len(wire)) + wire)
-
-    def close(self):
-        """Not while its thread accepts: the descriptor may be another's by then."""
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.thread.join(10)
-        self.listener.close()
 
 
 @pytest.fixture
@@ -117,9 +93,7 @@ LAME = [dns.rcode.REFUSED, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.NOERR
 @pytest.mark.parametrize("rcode", LAME, ids=dns.rcode.to_text)
 def test_a_lame_server_holds_it_up_and_undoes_nothing(host, bent, rcode):
     """Resolvers keep nothing of it: nobody has to be waited for again."""
-    old = host.in_use()
-    host.start()
-    new = host.renew()
+    old, new = host.renewed()
     is_good(host.rollover())
     assert host.step() == "wait"
     saved = (host.state / "mx1.rollover").read_text()
@@ -141,9 +115,7 @@ def test_a_lame_server_holds_it_up_and_undoes_nothing(host, bent, rcode):
 
 
 def test_what_is_published_is_said_once(host, bent):
-    host.in_use()
-    host.start()
-    host.renew()
+    host.renewed()
     before = {}
 
     def stale(answer):
@@ -163,9 +135,7 @@ def test_what_is_published_is_said_once(host, bent):
 @pytest.mark.parametrize("ttl", [10 * 365 * 86400, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1])
 def test_a_ttl_that_no_cache_obeys(host, bent, ttl):
     """RFC 8767 4: caches make seven days of it, whatever its highest bit."""
-    host.in_use()
-    host.start()
-    host.renew()
+    host.renewed()
     bent.bend = with_ttl(ttl)
     began = time.time()
     assert "waits for" in is_good(host.rollover())
@@ -179,9 +149,7 @@ def test_a_ttl_that_no_cache_obeys(host, bent, ttl):
 
 def test_a_ttl_of_0(host, bent):
     """Nobody keeps anything: no wait."""
-    old = host.in_use()
-    host.start()
-    new = host.renew()
+    old, new = host.renewed()
     bent.bend = with_ttl(0)
     out = is_good(host.rollover())
     assert out.endswith("mx1: done\n") and host.tlsa() == {new, STRANGER} != {old, STRANGER}
@@ -197,9 +165,7 @@ def test_an_absence_that_no_cache_keeps(host, bent):
 
 
 def test_a_server_that_is_silent(host, bent):
-    host.in_use()
-    host.start()
-    host.renew()
+    host.renewed()
     bent.bend = lambda answer: None
     done = host.rollover()
     assert (done.returncode, done.stderr) == (0, "") and host.step() == "publish"
@@ -208,9 +174,7 @@ def test_a_server_that_is_silent(host, bent):
 
 def test_a_resolver_that_is_gone(host):
     """All is left as it is, and the next run goes on."""
-    old = host.in_use()
-    host.start()
-    host.renew()
+    old, _ = host.renewed()
     at = host.words.index("--resolver") + 1
     good, host.words[at] = host.words[at], f"127.0.0.1:{free_port()}"
     done = host.rollover()

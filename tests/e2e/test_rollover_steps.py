@@ -6,7 +6,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 import clients
 
 from lab import BUILD, SHADOW, Resolver, free_port, until
+from listener import Listener
 from test_tlsa import tlsa_of
 
 NAME = "mx1.duckcorp.org"
@@ -27,7 +27,7 @@ def openssl(*words, cwd, stdin=None):
                           capture_output=True, timeout=30).stdout
 
 
-class Service:
+class Service(Listener):
     """Presents what lies in its folder, as of when it was told last."""
 
     def __init__(self, folder):
@@ -36,10 +36,7 @@ class Service:
         self.is_deaf = False
         self.context = None
         self.seen = None
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
+        super().__init__()
 
     def load(self):
         told = self.told.stat().st_size if self.told.exists() else 0
@@ -49,18 +46,10 @@ class Service:
         context.load_cert_chain(self.folder / "cert.pem", self.folder / "key.pem")
         self.context, self.seen = context, told
 
-    def serve(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                self.load()
-                with self.context.wrap_socket(connection, server_side=True):
-                    pass
-            except OSError:
-                connection.close()
+    def serve(self, connection):
+        self.load()
+        with self.context.wrap_socket(connection, server_side=True):
+            pass
 
     def presents(self):
         """The data of its 3 1 1."""
@@ -71,12 +60,6 @@ class Service:
             der = connection.getpeercert(True)
         return data_of(openssl("x509", "-inform", "der", cwd=self.folder, stdin=der),
                        self.folder)
-
-    def close(self):
-        """Not while its thread accepts: the descriptor may be another's by then."""
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.thread.join(10)
-        self.listener.close()
 
 
 def data_of(pem, folder):
@@ -124,6 +107,12 @@ class Host:
         shutil.copy(self.live / "privkey.pem", self.tls / "key.pem")
         self.publish(data, STRANGER)
         return data
+
+    def renewed(self):
+        """In use, and renewed since; gives the data of both TLSA."""
+        old = self.in_use()
+        self.start()
+        return old, self.renew()
 
     def publish(self, *values, owner=OWNER):
         done = clients.nsupdate(self.folder, self.lab.gateway.port, self.lab.gateway.key(),
@@ -197,9 +186,7 @@ UNSIGNED = f"tsigate-tlsa: warning: mx1: the zone {SHADOW}. is not signed: nobod
 
 def test_a_renewal(host):
     """Each run does what can be done; a stranger's record stays."""
-    old = host.in_use()
-    host.start()
-    new = host.renew()
+    old, new = host.renewed()
     out = is_good(host.rollover())
     assert "mx1: published TLSA 3 1 1" in out
     assert "mx1: wait: every name server has the new records; waits for 20" in out
@@ -229,9 +216,7 @@ def test_a_renewal(host):
 
 
 def test_it_stays_until_all_is_done(host):
-    old = host.in_use()
-    host.start()
-    new = host.renew()
+    old, new = host.renewed()
     began = time.monotonic()
     out = is_good(host.rollover("--wait"))
     assert time.monotonic() - began >= 2
@@ -271,9 +256,7 @@ def test_nothing_published(host):
 
 def test_a_second_renewal(host):
     """It supersedes the first, whose value goes in the end as well."""
-    old = host.in_use()
-    host.start()
-    first = host.renew()
+    old, first = host.renewed()
     is_good(host.rollover())
     second = host.renew()
     out = is_good(host.rollover())
@@ -347,9 +330,7 @@ def test_a_service_that_could_not_be_told(host):
 
 def test_somebody_deletes_the_record(host):
     """During the wait, and when all is done: published again, with a wait of its own."""
-    old = host.in_use()
-    host.start()
-    new = host.renew()
+    old, new = host.renewed()
     is_good(host.rollover())
     host.lab.primary.wipe(SHADOW)
     time.sleep(2.1)
@@ -380,9 +361,7 @@ def test_killed_when_it_tells(host):
 
 def test_killed_again_and_again(host):
     """Wherever it is cut off, what is presented has a record."""
-    host.in_use()
-    host.start()
-    new = host.renew()
+    _, new = host.renewed()
     for attempt in range(200):
         process = subprocess.Popen(host.command(), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -399,9 +378,7 @@ def test_killed_again_and_again(host):
 
 
 def test_dry_run(host):
-    old = host.in_use()
-    host.start()
-    new = host.renew()
+    old, new = host.renewed()
     done = host.rollover("--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
@@ -423,9 +400,7 @@ def test_dry_run(host):
 
 
 def test_a_name_server_that_is_away(host):
-    host.in_use()
-    host.start()
-    host.renew()
+    host.renewed()
     host.words[host.words.index("--ns-port") + 1] = free_port()
     done = host.rollover()
     assert done.returncode == 0 and host.step() == "publish"
@@ -434,9 +409,7 @@ def test_a_name_server_that_is_away(host):
 
 def test_a_broken_renewal_does_not_stop_the_one_under_way(host):
     """certbot may be writing: the copy goes on, and the error is told."""
-    host.in_use()
-    host.start()
-    new = host.renew()
+    _, new = host.renewed()
     is_good(host.rollover())
     (host.live / "privkey.pem").write_text("")
     time.sleep(2.1)

@@ -152,24 +152,16 @@ def web(module_web):
     return module_web
 
 
-def test_a_unit_is_reloaded(web):
+@pytest.mark.parametrize("way, told", [("reload", ["reloaded"]), ("restart", [])])
+def test_a_unit_is_told(web, way, told):
+    """It is reloaded and goes on, or is another process, whom nobody told."""
     before = web.pid()
-    web.renew("reloaded")
-    web.configure('reload = "web.service";', probe=5)
+    web.renew(f"{way}ed")
+    web.configure(f'{way} = "web.service";', probe=5)
     done = web.deploy()
     assert (done.returncode, done.stderr) == (0, "")
-    assert web.presents() == "reloaded" and web.told() == ["reloaded"]
-    assert web.pid() == before
-
-
-def test_a_unit_is_restarted_where_it_is_said(web):
-    before = web.pid()
-    web.renew("restarted")
-    web.configure('restart = "web.service";', probe=5)
-    done = web.deploy()
-    assert (done.returncode, done.stderr) == (0, "")
-    assert web.presents() == "restarted" and web.told() == []
-    assert web.pid() != before
+    assert web.presents() == f"{way}ed" and web.told() == told
+    assert (web.pid() == before) == (way == "reload")
 
 
 @pytest.mark.parametrize("name", ["refused", "slow"])
