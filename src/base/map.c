@@ -1,5 +1,6 @@
 #include "base/map.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,48 +88,6 @@ static void move_some(struct map *map, size_t slots)
     }
 }
 
-static void move_all(struct map *map)
-{
-    move_some(map, SIZE_MAX);
-}
-
-/* Nothing has moved yet. */
-static enum result grow(struct map *map, size_t capacity)
-{
-    struct map_slot *slots = calloc(capacity, sizeof(*slots));
-
-    if (slots == NULL)
-        return RES_EMEM;
-    pages_want_large(slots, capacity * sizeof(*slots));
-    move_all(map); /* what an earlier growth may have left */
-    map->outgrown = map->table;
-    map->table = (struct map_table){slots, capacity};
-    return RES_OK;
-}
-
-/* At most three quarters full: a free slot always ends a search. */
-static bool is_roomy(size_t capacity, size_t count)
-{
-    return count <= capacity / 4 * 3;
-}
-
-enum result map_reserve(struct map *map, size_t count)
-{
-    size_t capacity = map->table.capacity == 0 ? FIRST_CAPACITY : map->table.capacity;
-
-    while (!is_roomy(capacity, count)) {
-        if (capacity > SIZE_MAX / 2)
-            return RES_EMEM;
-        capacity *= 2;
-    }
-    if (capacity == map->table.capacity)
-        return RES_OK;
-    enum result res = grow(map, capacity);
-    if (res == RES_OK)
-        move_all(map);
-    return res;
-}
-
 void *map_get(const struct map *map, const void *key, size_t len)
 {
     if (map->count == 0)
@@ -141,16 +100,23 @@ void *map_get(const struct map *map, const void *key, size_t len)
     return slot != NULL ? slot->value : NULL;
 }
 
-/* Room for one more. */
+/* Room for one more: at most three quarters full, so that a free slot always ends a
+ * search. */
 static enum result make_room(struct map *map)
 {
     size_t capacity = map->table.capacity;
 
-    if (is_roomy(capacity, map->count + 1))
+    if (map->count < capacity / 4 * 3)
         return RES_OK;
-    if (capacity > SIZE_MAX / 2)
+    capacity = capacity == 0 ? FIRST_CAPACITY : 2 * capacity;
+    struct map_slot *slots = calloc(capacity, sizeof(*slots));
+    if (slots == NULL)
         return RES_EMEM;
-    return grow(map, capacity == 0 ? FIRST_CAPACITY : 2 * capacity);
+    pages_want_large(slots, capacity * sizeof(*slots));
+    assert(map->outgrown.capacity == 0); /* see MOVED_BY_PUT */
+    map->outgrown = map->table;
+    map->table = (struct map_table){slots, capacity};
+    return RES_OK;
 }
 
 enum result map_put(struct map *map, const void *key, size_t len, void *value)
@@ -224,9 +190,4 @@ void *map_next(const struct map *map, size_t *cursor)
             return value;
     }
     return NULL;
-}
-
-size_t map_octets(const struct map *map)
-{
-    return (map->table.capacity + map->outgrown.capacity) * sizeof(struct map_slot);
 }

@@ -26,9 +26,6 @@ struct map {
 
 void map_init(struct map *map) NONNULL;
 void map_fini(struct map *map) NONNULL; /* the values are not touched */
-/* Room for count values in all, so that they come in without growing on the way.
- * RES_EMEM: and then nothing has changed. */
-enum result map_reserve(struct map *map, size_t count) MUST_CHECK NONNULL;
 /* NULL: nothing of that key. */
 void *map_get(const struct map *map, const void *key, size_t len) MUST_CHECK NONNULL;
 /* RES_EEXISTS: the key is taken and its value stays. RES_EMEM. value is not NULL. */
@@ -39,7 +36,5 @@ void *map_remove(struct map *map, const void *key, size_t len) NONNULL;
 /* Walks all values in no order: start with *cursor 0; NULL at the end. What is put on
  * the way may hide some. */
 void *map_next(const struct map *map, size_t *cursor) NONNULL;
-/* For sizing: octets held. */
-size_t map_octets(const struct map *map) NONNULL;
 
 #endif

@@ -76,11 +76,3 @@ uint32_t row_index_next(const struct row_index *index, struct row_probe *probe)
             return (slot & index->row_mask) - 1;
     }
 }
-
-void row_index_replace(struct row_index *index, const struct row_probe *probe,
-                       uint32_t row)
-{
-    size_t at = (probe->at - 1) & (index->capacity - 1);
-
-    index->slots[at] = slot_of(index, probe->hash, row);
-}

@@ -54,8 +54,5 @@ static inline void row_index_prefetch(const struct row_index *index, uint32_t ha
 /* ROW_NONE: there are no more. */
 uint32_t row_index_next(const struct row_index *index,
                         struct row_probe *probe) MUST_CHECK NONNULL;
-/* Puts row in the place of the one that row_index_next has just given. */
-void row_index_replace(struct row_index *index, const struct row_probe *probe,
-                       uint32_t row) NONNULL;
 
 #endif

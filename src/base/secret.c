@@ -213,13 +213,6 @@ void secret_free(struct secret *secret)
     *secret = (struct secret){0};
 }
 
-bool secret_equal(const struct secret *a, const struct secret *b)
-{
-    if (a->len != b->len)
-        return false;
-    return a->len == 0 || octets_equal_ct(a->octets, b->octets, a->len);
-}
-
 bool octets_equal_ct(const uint8_t *a, const uint8_t *b, size_t len)
 {
     return CRYPTO_memcmp(a, b, len) == 0;

@@ -28,8 +28,6 @@ enum result secret_from_octets(const uint8_t *octets, size_t len,
 enum result secret_to_base64(const struct secret *secret,
                              struct secret *out) MUST_CHECK NONNULL;
 void secret_free(struct secret *secret) NONNULL;
-/* Whether both hold the same octets; time depends on the lengths alone. */
-bool secret_equal(const struct secret *a, const struct secret *b) MUST_CHECK NONNULL;
 /* T-7: compares exactly len octets, in a time that depends on len alone. */
 bool octets_equal_ct(const uint8_t *a, const uint8_t *b, size_t len) MUST_CHECK NONNULL;
 

@@ -8,8 +8,6 @@
 #include "base/buf.h"
 #include "net/audit.h"
 
-#define ROTATE_ANSWER_OCTETS 1024
-
 /* Tells the log, and whoever asked: one JSON object, without newline. */
 void rotate_audit(struct audit *audit, struct txns *txns, struct writer *w) NONNULL;
 

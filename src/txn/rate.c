@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #define MILLI          1000
-#define MILLION        1000000
 #define PREFIX_SLOTS   4096 /* a power of two; 32 octets each */
 #define PREFIX_BITS_V4 24
 #define PREFIX_BITS_V6 56

@@ -55,7 +55,6 @@ enum txn_level {
     LEVEL_WARNING = 4,
     LEVEL_NOTICE = 5,
     LEVEL_INFO = 6,
-    LEVEL_DEBUG = 7,
 };
 
 /* What the core asks of the floor above. None of them calls back into the core. */

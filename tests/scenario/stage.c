@@ -129,7 +129,7 @@ static void take_log(void *arg, enum txn_level level, const char *line)
 {
     struct stage *stage = arg;
 
-    assert_in_range(level, LEVEL_ERROR, LEVEL_DEBUG);
+    assert_in_range(level, LEVEL_ERROR, LEVEL_INFO);
     trace(stage, "  %s", line);
     for (const char *c = line; *c != '\0'; c++) {
         assert_in_range(*c, 0x20, 0x7e);

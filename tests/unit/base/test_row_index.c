@@ -56,33 +56,11 @@ static void agrees_with_a_model(void **state)
     row_index_close(&index);
 }
 
-static void replaces_in_place(void **state)
-{
-    struct row_index index;
-
-    (void)state;
-    assert_int_equal(row_index_open(&index, 3, 10), RES_OK);
-    row_index_add(&index, 5, 1);
-    row_index_add(&index, 5, 2);
-    row_index_add(&index, 5, 3);
-    struct row_probe probe = row_probe_of(5);
-    assert_int_equal(row_index_next(&index, &probe), 1);
-    assert_int_equal(row_index_next(&index, &probe), 2);
-    row_index_replace(&index, &probe, 9);
-    assert_int_equal(row_index_next(&index, &probe), 3);
-    assert_int_equal(row_index_next(&index, &probe), ROW_NONE);
-    probe = row_probe_of(5);
-    assert_int_equal(row_index_next(&index, &probe), 1);
-    assert_int_equal(row_index_next(&index, &probe), 9);
-    row_index_close(&index);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_and_full),
         cmocka_unit_test(agrees_with_a_model),
-        cmocka_unit_test(replaces_in_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

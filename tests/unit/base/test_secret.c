@@ -11,7 +11,8 @@ static void assert_goes_back(const struct secret *secret)
     assert_int_equal(text.len % 4, 0);
     assert_int_equal(secret_from_base64((const char *)text.octets, text.len, &again),
                      RES_OK);
-    assert_true(secret_equal(secret, &again));
+    assert_int_equal(again.len, secret->len);
+    assert_memory_equal(again.octets, secret->octets, again.len);
     secret_free(&text);
     secret_free(&again);
 }
@@ -106,22 +107,11 @@ static void thousands_do_not_overlap(void **state)
 
 static void compares_all_and_only_len_octets(void **state)
 {
-    struct secret a = {0}, b = {0}, c = {0};
-
     (void)state;
     assert_true(octets_equal_ct((const uint8_t *)"abcX", (const uint8_t *)"abcY", 3));
     assert_false(octets_equal_ct((const uint8_t *)"abcX", (const uint8_t *)"abcY", 4));
     assert_false(octets_equal_ct((const uint8_t *)"Xbc", (const uint8_t *)"abc", 3));
     assert_true(octets_equal_ct((const uint8_t *)"X", (const uint8_t *)"a", 0));
-    assert_int_equal(secret_from_octets((const uint8_t *)"abc", 3, &a), RES_OK);
-    assert_int_equal(secret_from_octets((const uint8_t *)"abc", 3, &b), RES_OK);
-    assert_int_equal(secret_from_octets((const uint8_t *)"abcd", 4, &c), RES_OK);
-    assert_true(secret_equal(&a, &b));
-    assert_false(secret_equal(&a, &c));
-    secret_free(&a);
-    secret_free(&b);
-    secret_free(&c);
-    assert_true(secret_equal(&a, &b));
 }
 
 int main(void)
