@@ -172,8 +172,7 @@ static enum result read_file(const struct reading *reading, struct file_text *ou
 enum result file_read(const char *path, size_t limit, struct place place,
                       struct diags *diags, struct file_text *out)
 {
-    struct reading reading = {
-        .path = path, .limit = limit, .place = place, .diags = diags};
+    const struct reading reading = {path, limit, place, diags, GUARD_NONE, 0};
     return read_file(&reading, out);
 }
 
@@ -181,14 +180,7 @@ enum result file_read_secret(const char *path, size_t limit, uid_t owner,
                              struct place place, struct diags *diags,
                              struct file_text *out)
 {
-    struct reading reading = {
-        .path = path,
-        .limit = limit,
-        .place = place,
-        .diags = diags,
-        .guard = GUARD_SECRET,
-        .owner = owner,
-    };
+    const struct reading reading = {path, limit, place, diags, GUARD_SECRET, owner};
     return read_file(&reading, out);
 }
 
@@ -196,14 +188,7 @@ enum result file_read_obeyed(const char *path, size_t limit, uid_t owner,
                              struct place place, struct diags *diags,
                              struct file_text *out)
 {
-    struct reading reading = {
-        .path = path,
-        .limit = limit,
-        .place = place,
-        .diags = diags,
-        .guard = GUARD_OBEYED,
-        .owner = owner,
-    };
+    const struct reading reading = {path, limit, place, diags, GUARD_OBEYED, owner};
     return read_file(&reading, out);
 }
 
