@@ -107,6 +107,10 @@ void wire_next(const struct wire_msg *msg, enum wire_section section, size_t *at
 void wire_owner(const struct wire_msg *msg, const struct wire_rr *rr,
                 struct name_buf *out) NONNULL;
 
+/* Whether a walked message asks one question (RFC 1035 4.1.2), and that is it. */
+bool wire_asks(const struct wire_msg *msg, struct name name, uint16_t type) MUST_CHECK
+    NONNULL_AT(1);
+
 /* A name that starts at *at and must end before limit (W-1: RDLENGTH's end); its
  * pointers obey the same rules. *at moves behind it. RES_EFORMAT. */
 enum result wire_name(const struct wire_msg *msg, size_t *at, size_t limit,

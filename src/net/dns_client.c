@@ -90,18 +90,6 @@ static const char *receive(struct dns_client *client, struct deadline deadline,
     return judge(client, out, is_first);
 }
 
-static bool is_question(const struct wire_msg *msg, struct name asked, uint16_t type)
-{
-    if (msg->header.counts[SECTION_ZONE] != 1)
-        return false;
-    size_t at = msg->section_at[SECTION_ZONE];
-    struct wire_rr rr;
-    struct name_buf name;
-    wire_next(msg, SECTION_ZONE, &at, &rr);
-    wire_owner(msg, &rr, &name);
-    return rr.type == type && rr.class == CLASS_IN && name_equal(name_of(&name), asked);
-}
-
 /* ---- public ---- */
 
 const char *dns_client_open(struct dns_client *client, const struct addr *server,
@@ -191,7 +179,7 @@ static const char *ask(struct dns_client *client, struct name name, uint16_t typ
     if (has_opt)
         build_opt(w, EDNS_OCTETS, RCODE_NOERROR, -1, NULL);
     const char *wrong = dns_client_exchange(client, out);
-    if (wrong == NULL && !is_question(out, name, type))
+    if (wrong == NULL && !wire_asks(out, name, type))
         return "an answer to another question";
     return wrong;
 }

@@ -179,15 +179,7 @@ static bool question_is_ours(const struct exchange *exchange,
 {
     if (msg->header.counts[SECTION_ZONE] == 0)
         return exchange->kind == EXCHANGE_UPDATE;
-    if (msg->header.counts[SECTION_ZONE] != 1)
-        return false;
-    size_t at = msg->section_at[SECTION_ZONE];
-    struct wire_rr rr;
-    struct name_buf name;
-    wire_next(msg, SECTION_ZONE, &at, &rr);
-    wire_owner(msg, &rr, &name);
-    return rr.type == exchange->type && rr.class == CLASS_IN &&
-           name_equal(name_of(&name), name_of(&exchange->name));
+    return wire_asks(msg, name_of(&exchange->name), exchange->type);
 }
 
 /* F-2: what an unsigned reply says is not trusted, but the operator should see it. */

@@ -260,6 +260,36 @@ static void what_was_walked_is_read(void **state)
     assert_true(name_equal(name_of(&owner), message_name("k", &expected)));
 }
 
+static void one_question_is_asked(void **state)
+{
+    static const struct {
+        const char *name, *hex;
+        bool is_it;
+    } cases[] = {
+        {"it", HEAD "0001 0000 0000 0000" ZONE, true},
+        {"in capitals", HEAD "0001 0000 0000 0000 074558414d504c4500 0006 0001", true},
+        {"another name", HEAD "0001 0000 0000 0000 076578616d706c6600 0006 0001",
+         false},
+        {"another type", HEAD "0001 0000 0000 0000 076578616d706c6500 0007 0001",
+         false},
+        {"another class", HEAD "0001 0000 0000 0000 076578616d706c6500 0006 0003",
+         false},
+        {"twice", HEAD "0002 0000 0000 0000" ZONE "c00c 0006 0001", false},
+        {"nothing", HEAD "0000 0000 0000 0000", false},
+    };
+    struct name_buf buf;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint8_t octets[64];
+        struct wire_msg msg;
+        size_t len = unit_from_hex(cases[i].hex, octets, sizeof(octets));
+        assert_case(cases[i].name, wire_walk(octets, len, false, &msg) == RES_OK);
+        assert_case(cases[i].name, wire_asks(&msg, message_name("example", &buf),
+                                             TYPE_SOA) == cases[i].is_it);
+    }
+}
+
 static void replies_may_have_more_additional_records(void **state)
 {
     uint8_t octets[512];
@@ -418,6 +448,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(walks_what_is_right_and_nothing_else),
         cmocka_unit_test(what_was_walked_is_read),
+        cmocka_unit_test(one_question_is_asked),
         cmocka_unit_test(replies_may_have_more_additional_records),
         cmocka_unit_test(names_end_at_their_limit),
         cmocka_unit_test(the_longest_chain),
