@@ -1,6 +1,5 @@
 #include "tlsa/rollover_goal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "tlsa/rollover_state.h"
@@ -18,6 +17,21 @@ static const char *lower_text(struct tool *tool, struct name name)
     return text;
 }
 
+/* Sorted, and each once: the order in deploy.conf means nothing, nor does a service
+ * that stands there twice. */
+static void insert(struct rollover_goal *goal, const char *name)
+{
+    size_t at = 0;
+    while (at < goal->name_count && strcmp(goal->names[at], name) < 0)
+        at++;
+    if (at < goal->name_count && strcmp(goal->names[at], name) == 0)
+        return;
+    memmove(&goal->names[at + 1], &goal->names[at],
+            (goal->name_count - at) * sizeof *goal->names);
+    goal->names[at] = name;
+    goal->name_count++;
+}
+
 static int add_name(struct tool *tool, const char *certificate, struct name name,
                     const struct service *service, struct rollover_goal *goal)
 {
@@ -30,27 +44,8 @@ static int add_name(struct tool *tool, const char *certificate, struct name name
         return tool_no_memory();
     if (strpbrk(text, "\"\\") != NULL)
         return tool_fail(TOOL_CONFIG, "%s: %s is no host's name", certificate, text);
-    goal->names[goal->name_count++] = text;
+    insert(goal, text);
     return TOOL_DONE;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The order in deploy.conf means nothing, nor does a service that stands there twice.
- */
-static void sort_names(struct rollover_goal *goal)
-{
-    size_t kept = 0;
-    if (goal->name_count > 0)
-        qsort(goal->names, goal->name_count, sizeof *goal->names, compare_names);
-    for (size_t i = 0; i < goal->name_count; i++) {
-        if (kept == 0 || strcmp(goal->names[kept - 1], goal->names[i]) != 0)
-            goal->names[kept++] = goal->names[i];
-    }
-    goal->name_count = kept;
 }
 
 static int make_names(struct tool *tool,
@@ -70,7 +65,6 @@ static int make_names(struct tool *tool,
             code =
                 add_name(tool, certificate->name, tlsa->name, &tlsa->services[k], goal);
     }
-    sort_names(goal);
     return code;
 }
 
