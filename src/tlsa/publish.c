@@ -39,24 +39,18 @@ static void print_record(struct publish *publish, struct name name, struct name 
                          const struct rdata *rdata, bool is_added)
 {
     struct tool *tool = publish->tool;
-    const uint8_t *octets = rdata->octets;
-    size_t data_len = rdata->len - 3U;
     const char *owner = tool_name_text(tool, name);
     if (tool->is_json) {
         json_object_open(&tool->json, NULL);
         json_string(&tool->json, "owner", owner);
         json_string(&tool->json, "zone", tool_name_text(tool, zone));
-        json_number(&tool->json, "usage", octets[0]);
-        json_number(&tool->json, "selector", octets[1]);
-        json_number(&tool->json, "matching", octets[2]);
-        json_hex(&tool->json, "data", octets + 3, data_len);
+        tlsa_record_json(&tool->json, rdata);
         json_bool(&tool->json, "added", is_added);
         json_object_close(&tool->json);
         return;
     }
-    writer_printf(&tool->out, "%-8s %s IN TLSA %u %u %u ", is_added ? "added" : "there",
-                  owner, octets[0], octets[1], octets[2]);
-    writer_hex(&tool->out, octets + 3, data_len);
+    writer_printf(&tool->out, "%-8s %s IN ", is_added ? "added" : "there", owner);
+    tlsa_record_write(&tool->out, rdata, SIZE_MAX);
     writer_string(&tool->out, "\n");
 }
 

@@ -141,6 +141,32 @@ enum result tlsa_records_make(const struct certfile *file, struct tlsa_form form
     return result;
 }
 
+void tlsa_record_write(struct writer *w, const struct rdata *rdata, size_t most)
+{
+    const uint8_t *octets = rdata->octets;
+    size_t len = rdata->len - 3U;
+    writer_printf(w, "TLSA %u %u %u ", octets[0], octets[1], octets[2]);
+    writer_hex(w, octets + 3, len < most ? len : most);
+    writer_string(w, len > most ? "..." : "");
+}
+
+const char *tlsa_record_brief(const struct rdata *rdata,
+                              char text[static TLSA_BRIEF_OCTETS])
+{
+    struct writer w = writer_of((uint8_t *)text, TLSA_BRIEF_OCTETS - 1);
+    tlsa_record_write(&w, rdata, 8);
+    text[w.len] = '\0';
+    return text;
+}
+
+void tlsa_record_json(struct json *json, const struct rdata *rdata)
+{
+    json_number(json, "usage", rdata->octets[0]);
+    json_number(json, "selector", rdata->octets[1]);
+    json_number(json, "matching", rdata->octets[2]);
+    json_hex(json, "data", rdata->octets + 3, rdata->len - 3U);
+}
+
 bool tlsa_record_equal(const struct rdata *a, const struct rdata *b)
 {
     return a->len == b->len && memcmp(a->octets, b->octets, a->len) == 0;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/result.h"
 #include "dns/name.h"
 #include "dns/rdata.h"
@@ -70,6 +71,17 @@ void tlsa_certificates(const struct certfile *file, struct tlsa_form form,
 enum result tlsa_records_make(const struct certfile *file, struct tlsa_form form,
                               struct arena *arena,
                               struct tlsa_records *out) MUST_CHECK NONNULL;
+
+/* "TLSA 3 1 1 DATA", of the data only as many octets as most; then "..." stands behind
+ * them. */
+void tlsa_record_write(struct writer *w, const struct rdata *rdata,
+                       size_t most) NONNULL;
+#define TLSA_BRIEF_OCTETS 40
+/* The same with eight octets, enough to tell one from another; gives text. */
+const char *tlsa_record_brief(const struct rdata *rdata,
+                              char text[static TLSA_BRIEF_OCTETS]) NONNULL;
+/* Members of an open object: usage, selector, matching, data. */
+void tlsa_record_json(struct json *json, const struct rdata *rdata) NONNULL;
 
 bool tlsa_record_equal(const struct rdata *a, const struct rdata *b) NONNULL;
 bool tlsa_records_have(const struct tlsa_records *records,

@@ -75,33 +75,20 @@ static bool is_wanted(const struct rollover_remains *remains, char *const *words
 
 /* ---- what is printed ---- */
 
-static void print_json(struct json *json, const char *certificate,
-                       const struct rollover_left *left)
-{
-    const uint8_t *octets = left->rdata.octets;
-    json_object_open(json, NULL);
-    json_string(json, "certificate", certificate);
-    json_string(json, "owner", left->name);
-    json_number(json, "usage", octets[0]);
-    json_number(json, "selector", octets[1]);
-    json_number(json, "matching", octets[2]);
-    json_hex(json, "data", octets + 3, left->rdata.len - 3U);
-    json_object_close(json);
-}
-
 static void print(struct tool *tool, const char *certificate, const char *verb,
                   const struct rollover_left *left)
 {
-    const uint8_t *octets = left->rdata.octets;
-    size_t len = left->rdata.len - 3U;
-    if (tool->is_json) {
-        print_json(&tool->json, certificate, left);
+    char text[TLSA_BRIEF_OCTETS];
+    if (!tool->is_json) {
+        printf("%s: %s %s at %s\n", certificate, verb,
+               tlsa_record_brief(&left->rdata, text), left->name);
         return;
     }
-    printf("%s: %s TLSA %u %u %u ", certificate, verb, octets[0], octets[1], octets[2]);
-    for (size_t i = 0; i < len && i < 8; i++)
-        printf("%02x", octets[3 + i]);
-    printf("%s at %s\n", len > 8 ? "..." : "", left->name);
+    json_object_open(&tool->json, NULL);
+    json_string(&tool->json, "certificate", certificate);
+    json_string(&tool->json, "owner", left->name);
+    tlsa_record_json(&tool->json, &left->rdata);
+    json_object_close(&tool->json);
 }
 
 void rollover_remains_tell(struct tool *tool, const struct rollover_remains_list *list,

@@ -61,13 +61,9 @@ static void say_records(const struct pass *pass, const char *verb,
                         const struct tlsa_records *records)
 {
     for (size_t i = 0; i < records->count; i++) {
-        char hex[17] = "";
-        const uint8_t *octets = records->array[i].octets;
-        struct writer w = writer_of((uint8_t *)hex, sizeof hex - 1);
-        size_t len = records->array[i].len - 3U;
-        writer_hex(&w, octets + 3, len < 8 ? len : 8);
-        say(pass, "%s TLSA %u %u %u %s%s at %s%s", verb, octets[0], octets[1],
-            octets[2], hex, len > 8 ? "..." : "", pass->saved->goal.names[0],
+        char text[TLSA_BRIEF_OCTETS];
+        say(pass, "%s %s at %s%s", verb, tlsa_record_brief(&records->array[i], text),
+            pass->saved->goal.names[0],
             pass->saved->goal.name_count > 1 ? " and the others" : "");
     }
 }

@@ -49,22 +49,18 @@ static void add_line(struct scan *scan, const struct service *service, struct na
                              tool_name_text(tool, name)));
         return;
     }
-    size_t capacity = 2U * rdata->len + 1;
-    char *hex = arena_alloc(&tool->arena, capacity);
-    if (hex == NULL || scan->line_count == SCAN_LINES) {
+    const char *text = tool_name_text(tool, name_of(&owner));
+    size_t capacity = strlen(text) + 2U * rdata->len + 32;
+    char *line = arena_alloc(&tool->arena, capacity);
+    if (line == NULL || scan->line_count == SCAN_LINES) {
         note(scan, tool_fail(TOOL_OUTSIDE, "too many records"));
         return;
     }
-    struct writer w = writer_of((uint8_t *)hex, capacity);
-    writer_hex(&w, rdata->octets + 3, rdata->len - 3U);
-    hex[w.len] = '\0';
-    const char *line = arena_printf(
-        &tool->arena, "%s IN TLSA %u %u %u %s\n", tool_name_text(tool, name_of(&owner)),
-        rdata->octets[0], rdata->octets[1], rdata->octets[2], hex);
-    if (line != NULL)
-        scan->lines[scan->line_count++] = line;
-    else
-        note(scan, tool_no_memory());
+    struct writer w = writer_of((uint8_t *)line, capacity);
+    writer_printf(&w, "%s IN ", text);
+    tlsa_record_write(&w, rdata, SIZE_MAX);
+    writer_octets(&w, "\n", 2);
+    scan->lines[scan->line_count++] = line;
 }
 
 static bool is_expired(const struct certfile *file, size_t index)

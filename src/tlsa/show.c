@@ -25,22 +25,18 @@ static void print_record(struct show *show, const char *owner,
                          const struct rdata *rdata)
 {
     struct tool *tool = show->tool;
-    const uint8_t *octets = rdata->octets;
     if (tool->is_json) {
         json_object_open(&tool->json, NULL);
         json_string(&tool->json, "file", show->path);
         json_string(&tool->json, "kind", show->kind);
         json_string(&tool->json, "owner", owner);
-        json_number(&tool->json, "usage", octets[0]);
-        json_number(&tool->json, "selector", octets[1]);
-        json_number(&tool->json, "matching", octets[2]);
-        json_hex(&tool->json, "data", octets + 3, rdata->len - 3U);
+        tlsa_record_json(&tool->json, rdata);
         json_object_close(&tool->json);
         return;
     }
-    writer_printf(&tool->out, "%s%sIN TLSA %u %u %u ", owner != NULL ? owner : "",
-                  owner != NULL ? " " : "", octets[0], octets[1], octets[2]);
-    writer_hex(&tool->out, octets + 3, rdata->len - 3U);
+    writer_printf(&tool->out, "%s%sIN ", owner != NULL ? owner : "",
+                  owner != NULL ? " " : "");
+    tlsa_record_write(&tool->out, rdata, SIZE_MAX);
     writer_string(&tool->out, "\n");
 }
 

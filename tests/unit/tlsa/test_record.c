@@ -228,6 +228,36 @@ static void test_sets_of_records(void **state)
     assert_int_equal(tlsa_records_add(&b, &one), RES_OK); /* is in it */
 }
 
+static void test_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text, *brief;
+        uint16_t len;
+    } cases[] = {
+        {"one octet", "TLSA 3 1 1 00", "TLSA 3 1 1 00", 4},
+        {"as many as a brief text has", "TLSA 3 1 1 0001020304050607",
+         "TLSA 3 1 1 0001020304050607", 11},
+        {"one more", "TLSA 3 1 1 000102030405060708", "TLSA 3 1 1 0001020304050607...",
+         12},
+    };
+    static const uint8_t octets[] = {3, 1, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint8_t widest[12] = {255, 255, 255};
+    char brief[TLSA_BRIEF_OCTETS];
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[64] = "";
+        struct writer w = writer_of((uint8_t *)text, sizeof text - 1);
+        const struct rdata rdata = {octets, cases[i].len};
+        tlsa_record_write(&w, &rdata, SIZE_MAX);
+        assert_case(cases[i].name, strcmp(text, cases[i].text) == 0);
+        assert_case(cases[i].name,
+                    strcmp(tlsa_record_brief(&rdata, brief), cases[i].brief) == 0);
+    }
+    const struct rdata rdata = {widest, sizeof widest};
+    assert_string_equal(tlsa_record_brief(&rdata, brief),
+                        "TLSA 255 255 255 0000000000000000...");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_a_key),
         cmocka_unit_test(test_what_is_no_file_of_ours),
         cmocka_unit_test(test_sets_of_records),
+        cmocka_unit_test(test_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
