@@ -1,8 +1,6 @@
 /* `profile NAME` and the statements of its block. */
 #include "conf/aclparse.h"
 
-#include <string.h>
-
 #include "base/limits.h"
 #include "dns/type.h"
 

@@ -1,7 +1,6 @@
 #include "conf/namedconf.h"
 
 #include <glob.h>
-#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 

@@ -1,7 +1,5 @@
 #include "dns/rdata.h"
 
-#include <string.h>
-
 #include "base/buf.h"
 #include "base/limits.h"
 #include "dns/type.h"

@@ -1,7 +1,5 @@
 #include "dns/tsig.h"
 
-#include <string.h>
-
 #include "base/secret.h"
 #include "dns/build.h"
 #include "dns/rdata.h"

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/limits.h"
 #include "net/aside.h"
 #include "net/audit_back.h"
 #include "net/clock.h"

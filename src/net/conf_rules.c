@@ -1,7 +1,6 @@
 #include "net/conf_rules.h"
 
 #include <libconfig.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/addr.h"

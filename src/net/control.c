@@ -1,7 +1,6 @@
 #include "net/control.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +8,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/limits.h"
 #include "net/tail.h"
 #include "txn/log.h"
 

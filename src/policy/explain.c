@@ -1,7 +1,6 @@
 #include "policy/explain.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dns/build.h"

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "dns/type.h"
-#include "tlsa/answer.h"
 #include "tlsa/probe.h"
 #include "tlsa/route.h"
 #include "tlsa/target.h"

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "net/deadline.h"
 

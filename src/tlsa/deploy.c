@@ -1,6 +1,5 @@
 #include "tlsa/deploy.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/map.h"

@@ -3,7 +3,6 @@
  * plain RFC 2136 UPDATE in the zone that the server claims for the name. Never deletes.
  */
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

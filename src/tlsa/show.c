@@ -1,6 +1,4 @@
 /* tsigate-tlsa show: the TLSA records of files, for a zone file or for scripts. */
-#include <stdio.h>
-#include <string.h>
 
 #include "tlsa/certfile.h"
 #include "tlsa/record.h"

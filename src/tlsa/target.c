@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "dns/type.h"
-#include "tlsa/answer.h"
 
 #define HTTPS_PORT 443
 

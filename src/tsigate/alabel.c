@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
-
 static bool is_ascii(const char *chars, size_t len)
 {
     for (size_t i = 0; i < len; i++) {

@@ -1,6 +1,5 @@
 /* tsigate grant: one right more, in the file where the host's others are. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "policy/acl_index.h"

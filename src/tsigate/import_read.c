@@ -1,7 +1,6 @@
 /* tsigate import: the text of named-checkconf -p, secrets and all. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>

@@ -1,5 +1,4 @@
 /* tsigate import: what a zone's rules, asked in their order, allow each key. */
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

@@ -1,6 +1,5 @@
 /* tsigate import: the folder that it makes. Nothing that is there is written over. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

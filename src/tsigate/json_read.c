@@ -1,6 +1,5 @@
 #include "tsigate/json_read.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

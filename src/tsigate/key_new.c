@@ -1,5 +1,4 @@
 /* tsigate key new: a key for a host, and what its client needs. */
-#include <stdio.h>
 
 #include "tsigate/key.h"
 

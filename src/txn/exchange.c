@@ -5,7 +5,6 @@
  */
 #include "txn/txns.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "dns/build.h"

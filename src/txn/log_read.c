@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "txn/log_form.h"
-
 struct cursor {
     const char *at;
     const char *end;
