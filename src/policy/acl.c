@@ -187,14 +187,13 @@ static bool is_under(struct name name, struct name suffix, bool is_subtree)
 }
 
 /* Label by label from the left up to the rightmost star; that one takes one label, or
- * with is_subtree one or more, and what stands behind it is plain. */
+ * with is_subtree one or more, and what stands behind it is plain. A name that has
+ * ended before is the root from there on. */
 static bool is_pattern_match(const struct acl_right *right, struct name name)
 {
     struct name pattern = acl_right_owner(right);
 
     for (uint64_t stars = acl_right_stars(right); stars > 1; stars >>= 1) {
-        if (name_is_root(name))
-            return false;
         bool is_star = (stars & 1) != 0;
         if (is_star ? !acl_is_label_plain(name) : !is_first_label_equal(pattern, name))
             return false;
