@@ -46,7 +46,17 @@ static const char acl_text[] =
     "grant mx1.duckcorp.org acme add.duckcorp.org may=add\n"
     "grant mx1.duckcorp.org acme rr.duckcorp.org may=delete\n"
     "grant mx1.duckcorp.org acme rrset.duckcorp.org may=delete-rrset\n"
-    "grant mx1.duckcorp.org acme all.duckcorp.org may=delete-name\n";
+    "grant mx1.duckcorp.org acme all.duckcorp.org may=delete-name\n"
+    "profile own\n"
+    "    owner {name}\n"
+    "    type  A\n"
+    "    check source-address\n"
+    "grant mx1.duckcorp.org own own.dyn.duckcorp.org\n"
+    "profile persist\n"
+    "    owner {name}\n"
+    "    type  TXT\n"
+    "    check acme-persist ca.example https://ca.example/acct/42\n"
+    "grant mx1.duckcorp.org persist _validation-persist.own.dyn.duckcorp.org\n";
 
 static const char profiles_text[] = "profile acme\n"
                                     "    owner _acme-challenge.{name}\n"

@@ -341,6 +341,55 @@ static void test_from(void **state)
     }
 }
 
+/* A-1: over UDP an address is no evidence. */
+static void test_own_address(void **state)
+{
+    static const struct {
+        const char *from;
+        enum transport transport;
+        enum reason reason;
+    } cases[] = {
+        {"192.0.2.7", TRANSPORT_TCP, REASON_PERMITTED},
+        {"192.0.2.7", TRANSPORT_UDP, REASON_VALUE_NOT_ALLOWED},
+        {"192.0.2.8", TRANSPORT_TCP, REASON_VALUE_NOT_ALLOWED},
+    };
+    const struct site_item add = ADD("own.dyn.duckcorp.org", "A", "192.0.2.7");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint8_t octets[512];
+        struct writer w = writer_of(octets, sizeof octets);
+        struct gate_subject subject = site_subject(&site, "mx1.duckcorp.org");
+        struct addr from;
+        struct plan plan;
+        site_write_update(&site, "dyn.duckcorp.org", &add, 1, &w);
+        assert_int_equal(addr_parse(cases[i].from, &from), RES_OK);
+        subject.from = &from;
+        subject.transport = cases[i].transport;
+        site_judge(&site, &subject, &w, &plan);
+        assert_int_equal(plan.reason, cases[i].reason);
+    }
+}
+
+/* A-5: what is past is so by the time of the request. */
+static void test_persist_until(void **state)
+{
+    static const char form[] = "\"ca.example; accounturi=https://ca.example/acct/42; "
+                               "persistUntil=%lld\"";
+    char value[128];
+
+    (void)state;
+    for (int late = 0; late <= 1; late++) {
+        struct plan plan;
+        snprintf(value, sizeof value, form, (long long)SITE_NOW_S + 1 - late);
+        const struct site_item add =
+            ADD("_validation-persist.own.dyn.duckcorp.org", "TXT", value);
+        site_judge_items(&site, "mx1.duckcorp.org", "dyn.duckcorp.org", &add, 1, &plan);
+        assert_int_equal(plan.reason,
+                         late ? REASON_VALUE_NOT_ALLOWED : REASON_PERMITTED);
+    }
+}
+
 static void test_ttl(void **state)
 {
     (void)state;
@@ -535,6 +584,8 @@ int main(void)
         cmocka_unit_test(test_judge),
         cmocka_unit_test(test_class),
         cmocka_unit_test(test_from),
+        cmocka_unit_test(test_own_address),
+        cmocka_unit_test(test_persist_until),
         cmocka_unit_test(test_ttl),
         cmocka_unit_test(test_rrsets_of_one_name),
         cmocka_unit_test(test_delete_name_types),
