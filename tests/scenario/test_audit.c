@@ -174,6 +174,34 @@ static void test_without_sync(void **state)
     expect_audit(&stage, ask, "result", "permitted", "permitted");
 }
 
+/* L-1: who asked for what, when, and from where. */
+static void test_words_of_a_line(void **state)
+{
+    static const char *const events[] = {"intent", "result"};
+    static const char *const words[] = {
+        "\"time\":\"2026-11-25T00:00:01.000000Z\",",
+        "\"gen\":1,\"host\":\"" MX1 "\",\"key\":\"" MX1 "\",\"mac\":\"",
+        "\"time_signed\":1795564801,\"from\":\"192.0.2.25\",\"transport\":\"udp\",",
+        "\"zone\":\"" STATIC "\",\"changes\":[{\"op\":\"add\",\"type\":\"TXT\",",
+        "\"original\":\"" ORIGINAL "\",\"target\":\"" TARGET "\",",
+        "\"verdict\":\"permitted\",\"reason\":\"permitted\",\"rule\":\"",
+    };
+
+    (void)state;
+    stage_advance(&stage, SECOND);
+    struct ask *ask = add_token(&stage, 1);
+    for (size_t i = 0; i < COUNT_OF(events); i++) {
+        char *line = strdup(stage_line(&stage, ask, events[i]));
+        assert_non_null(line);
+        *strchrnul(line, '\n') = '\0';
+        for (size_t j = 0; j < COUNT_OF(words); j++) {
+            if (strstr(line, words[j]) == NULL)
+                fail_msg("%s: no %s", line, words[j]);
+        }
+        free(line);
+    }
+}
+
 /* Two lines for what is forwarded, one for what is refused, none for copies and for
  * who does not verify. */
 static void test_lines_of_each(void **state)
@@ -378,6 +406,7 @@ int main(void)
         CASE(test_refusal_does_not_wait_for_the_disk),
         cmocka_unit_test_setup_teardown(test_without_sync, setup_without_sync,
                                         teardown),
+        CASE(test_words_of_a_line),
         CASE(test_lines_of_each),
         CASE(test_suppressed_lines_wait_for_room),
         CASE(test_crash_leaves_an_intent),

@@ -55,6 +55,8 @@ static void test_slow_primary(void **state)
     stage_advance(&stage, 100000);
     expect_reply(next, RCODE_NOERROR, "");
     expect_audit(&stage, slow, "late", "permitted", "permitted");
+    assert_non_null(
+        strstr(stage_line(&stage, slow, "late"), "\"latency_us\":5000000,"));
     assert_int_equal(stage_counter(&stage, "late_answers"), 1);
     expect_reply(stage_repeat(&stage, slow, false), RCODE_NOERROR, "");
     assert_int_equal(slow->applied, 1);

@@ -242,6 +242,8 @@ static void test_read_back(void **state)
     expect_reply(ask, RCODE_NOERROR, "");
     assert_int_equal(answers(ask), 2);
     assert_string_equal(first_of(ask, SECTION_PREREQUISITE), ORIGINAL " TXT");
+    assert_int_equal(ttl_of(ask, SECTION_PREREQUISITE),
+                     primary_ttl(&stage.primary, TARGET, "TXT"));
     ask = query(MX1, TARGET, "TXT", true);
     expect_reply(ask, RCODE_NOERROR, "");
     assert_string_equal(first_of(ask, SECTION_PREREQUISITE), TARGET " TXT");

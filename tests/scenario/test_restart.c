@@ -26,6 +26,8 @@ static void test_restart_forgets_nothing(void **state)
     stage_advance(&stage, 10 * SECOND);
     stage_restart(&stage);
     assert_int_equal(stage_counter(&stage, "transactions"), 1);
+    stage.paper.chars[stage.paper.len] = '\0';
+    assert_non_null(strstr(stage.paper.chars, ",\"transactions\":1,\"prev\":"));
     expect_reply(stage_repeat(&stage, before, false), RCODE_NOERROR, "");
     stage_restart(&stage);
     expect_reply(stage_repeat(&stage, before, false), RCODE_NOERROR, "");
@@ -101,6 +103,11 @@ static void test_restart_after_a_rotation(void **state)
     stage.paper.scan = log_scan_new(0);
     assert_int_equal(txns_rotated(stage.txns, stage.now, &carried), RES_OK);
     assert_int_equal(carried, 3);
+    stage.paper.chars[stage.paper.len] = '\0';
+    assert_non_null(
+        strstr(stage.paper.chars, "{\"event\":\"rotated\",\"time\":\"2026-"));
+    assert_non_null(
+        strstr(stage.paper.chars, "{\"event\":\"carried\",\"time\":\"2026-"));
     stage_advance(&stage, SECOND);
     expect_reply(answered, RCODE_NOERROR, ""); /* its result is in the new file */
     stage_restart(&stage);
@@ -215,6 +222,7 @@ static void test_first_start_has_no_such_rule(void **state)
     (void)state;
     struct wish wish = {
         .key = MX1, .zone = DYN, .signed_ago_s = 299, .items = {ADD(NATIVE, 1)}};
+    assert_non_null(strstr(stage.paper.chars, "\"forgotten\":null,"));
     expect_reply(stage_ask(&stage, &wish), RCODE_NOERROR, "");
 }
 

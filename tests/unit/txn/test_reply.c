@@ -557,6 +557,11 @@ static void test_unsigned(void **state)
             assert_int_equal(seen.tsig.mac_len, 0);
             assert_int_equal(seen.tsig.error, outcome->tsig_error);
             assert_int_equal(seen.tsig.time_signed_s, CLIENT_S);
+            assert_int_equal(seen.tsig.fudge_s, 99);
+            assert_true(
+                name_equal(name_of(&seen.tsig.key_name), name_of(&claimed.key_name)));
+            assert_true(
+                name_equal(name_of(&seen.tsig.algorithm), name_of(&claimed.algorithm)));
             assert_int_equal(seen.tsig.original_id, ID);
         }
         /* I7: one octet less, and nothing is said. */

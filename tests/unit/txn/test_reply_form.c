@@ -71,6 +71,10 @@ static void test_form_of_a_request(void **state)
     reply_form_init(&form, &inquiry, NULL);
     assert_ptr_equal(form.question, w.octets + 12);
 
+    inquiry.header.flags = 0;
+    reply_form_init(&form, &inquiry, NULL);
+    assert_false(form.is_rd);
+
     inquiry.is_walked = false;
     reply_form_init(&form, &inquiry, &arena);
     assert_int_equal(form.id, ID);
