@@ -181,11 +181,14 @@ static int run(struct deploying *deploying, char **names, int count)
                           &deploying->state);
     if (code != TOOL_DONE)
         return code;
-    if (tool->is_json)
-        json_array_open(&tool->json, NULL);
+    if (tool->is_json) {
+        json_object_open(&tool->json, NULL);
+        json_array_open(&tool->json, "certificates");
+    }
     code = deploy_all(deploying, names, count);
     if (tool->is_json) {
         json_array_close(&tool->json);
+        json_object_close(&tool->json);
         writer_string(&tool->out, "\n");
     }
     int printed = tool_output_print(tool);

@@ -17,6 +17,10 @@ from test_tlsa import KINDS, TLSA, Authority, openssl, tlsa
 NOBODY = 65534
 
 
+def certificates_of(done):
+    return json.loads(done.stdout)["certificates"]
+
+
 class Site:
     """A certificate of the authority's in live/, a deploy.conf, and what was told."""
 
@@ -497,7 +501,7 @@ def test_who_fails_gets_its_old_files_back_and_is_told_again(site):
     done = site.deploy("--json")
     assert done.returncode == 4
     assert '" failed with exit status 7' in done.stderr
-    outcomes = json.loads(done.stdout)[0]["consumers"]
+    outcomes = certificates_of(done)[0]["consumers"]
     assert [one["outcome"] for one in outcomes] == ["went-back", "done"]
     now = {name: (site.tls / name).read_bytes() for name in site.names()}
     assert now["cert.pem"] == first["cert.pem"] and now["key.pem"] == first["key.pem"]
@@ -524,7 +528,7 @@ def test_who_fails_with_its_old_files_too_is_told_by_the_next_run(site):
     site.write(("postfix", PAIR, site.tell("exit 1")))
     done = site.deploy("--json")
     assert done.returncode == 4
-    assert json.loads(done.stdout)[0]["consumers"][0]["outcome"] == "stuck"
+    assert certificates_of(done)[0]["consumers"][0]["outcome"] == "stuck"
     assert "the next run tells it" in done.stderr
     assert site.names() == [] and site.tellings() == 2
     site.write(("postfix", PAIR, site.tell()))
@@ -680,7 +684,7 @@ def test_a_commands_output_does_not_mix_with_ours(site):
     site.write(("d", PAIR, 'tell = { command = "echo noise; cat"; };'))
     done = site.deploy("--json")
     assert (done.returncode, done.stderr) == (0, "noise\n")
-    assert json.loads(done.stdout)[0]["deployed"] is True
+    assert certificates_of(done)[0]["deployed"] is True
 
 
 def test_who_does_not_answer_fails_and_holds_up_nobody(site):
@@ -696,7 +700,7 @@ def test_who_does_not_answer_fails_and_holds_up_nobody(site):
     done = site.deploy("--json")
     assert time.monotonic() - began < 20
     assert done.returncode == 4 and 'wait" did not end in 1 s' in done.stderr
-    assert [one["outcome"] for one in json.loads(done.stdout)[0]["consumers"]] == [
+    assert [one["outcome"] for one in certificates_of(done)[0]["consumers"]] == [
         "stuck", "done"]
     assert has(site, "ecdsa")
     site.write(("d", PAIR, site.tell()), ("e", [entry("e.pem")], site.tell()))
@@ -890,7 +894,7 @@ def test_killed_at_any_step_of_going_back_it_still_goes_back(renewed, step):
         count += 1
         done = site.deploy("--json")
         assert done.returncode == 4, when
-        outcomes = [one["outcome"] for one in json.loads(done.stdout)[0]["consumers"]]
+        outcomes = [one["outcome"] for one in certificates_of(done)[0]["consumers"]]
         assert outcomes[0] == "went-back" and outcomes[1] in ("done", "unchanged"), when
         assert has(site, "ecdsa") and is_clean(site), when
     assert count > 1
@@ -919,7 +923,7 @@ def test_one_that_fails_keeps_no_other_waiting(site):
     site.write(("postfix", PAIR, ""), certificates=second_certificate(site))
     done = site.deploy("--json")
     assert done.returncode == 3 and "live/fullchain.pem: No such file" in done.stderr
-    assert [one["deployed"] for one in json.loads(done.stdout)] == [False, True]
+    assert [one["deployed"] for one in certificates_of(done)] == [False, True]
     assert site.names() == ["w.pem"]
 
 
