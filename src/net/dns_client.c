@@ -46,7 +46,7 @@ static const char *verify(struct dns_client *client, const struct wire_msg *msg,
     if (!msg->has_tsig || tsig_read(msg, false, &tsig) != RES_OK)
         return "an answer without a signature";
     if (tsig.error == TSIG_BADKEY)
-        return "it does not know our key (BADKEY)";
+        return "it has no such key with this algorithm, or not now (BADKEY)";
     if (tsig.error == TSIG_BADSIG)
         return "it has another secret for our key (BADSIG)";
     struct name algorithm = hmac_algorithm_name(hmac_algorithm_of(hmac));

@@ -64,8 +64,8 @@ int main(int argc, char **argv)
         .count = sizeof commands / sizeof commands[0],
         .foot =
             "All take --json and --help. Exit: 0 done; 1 the answer is no; 2 usage;\n"
-            "3 host.conf, a key or a certificate cannot be used; 4 something outside\n"
-            "failed. The whole story: man tsigate-tlsa\n",
+            "3 a file of settings, a key or a certificate cannot be used; 4 something\n"
+            "outside failed. The whole story: man tsigate-tlsa\n",
         .run = run,
         .help = help,
         .fail = tool_fail,

@@ -155,7 +155,7 @@ bool audit_filter_wants(const struct audit_filter *filter,
 /* ---- rows ---- */
 
 /* The verdict between its colours. */
-static const char row_form[] = "%-20s %-24s %s%-10s%s %-20s %-9s %-12s %-6s %s\n";
+static const char row_form[] = "%-20s %-24s %s%-10s%s %-24s %-9s %-12s %-6s %s\n";
 
 void audit_print_head(void)
 {

@@ -117,7 +117,9 @@ int main(int argc, char **argv)
         .commands = commands,
         .count = COMMANDS,
         .foot =
-            "All take -c FILE (default: " SYSCONFDIR "/tsigate.conf), --json, --help.\n"
+            "All take -c FILE (default: " SYSCONFDIR
+            "/tsigate.conf) and --help; those\n"
+            "that print data, --json.\n"
             "Exit: 0 done, permitted; 1 the answer is no; 2 usage; 3 configuration or "
             "ACL\n"
             "cannot be used; 4 something outside failed. The whole story: man "

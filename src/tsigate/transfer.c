@@ -48,7 +48,7 @@ static const char *read_records(struct transfer *t, const struct wire_msg *msg)
 }
 
 /* What an answer without a zone means. */
-static const char *explain_rcode(const struct transfer *t, unsigned rcode)
+static const char *explain_rcode(const struct transfer *t, enum rcode rcode)
 {
     struct tool *tool = t->live->tool;
     if (rcode == RCODE_REFUSED)
@@ -57,8 +57,8 @@ static const char *explain_rcode(const struct transfer *t, unsigned rcode)
             "the primary refuses a transfer (REFUSED); it needs allow-transfer "
             "{ key \"%s\"; }, or the like",
             tool_name_text(tool, t->live->key->name));
-    return arena_printf(&tool->arena, "the primary gives no transfer (RCODE %u)",
-                        rcode);
+    return arena_printf(&tool->arena, "the primary gives no transfer (%s)",
+                        rcode_name(rcode));
 }
 
 static const char *run(struct transfer *t)
