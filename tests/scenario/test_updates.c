@@ -305,6 +305,28 @@ static void test_strangers(void **state)
     assert_int_equal(stage.primary.received[KIND_UPDATE], 0);
 }
 
+/* A-5: what is past is so by the clock that the request was received by. */
+static void test_persist_until(void **state)
+{
+    static const char acl[] =
+        "profile persist\n"
+        "    owner {name}\n"
+        "    type  TXT\n"
+        "    check acme-persist ca.example https://ca.example/42\n"
+        "host mx1.duckcorp.org\n"
+        "    persist h1.dyn.duckcorp.org\n";
+    struct wish wish = {.key = MX1, .zone = DYN, .items = {ADD(NATIVE, 1)}};
+
+    (void)state;
+    stage_reload(&stage, acl, NULL);
+    wish.items[0].value = "\"ca.example; accounturi=https://ca.example/42; "
+                          "persistUntil=1795564800\"";
+    expect_reply(stage_ask(&stage, &wish), RCODE_REFUSED, "value-not-allowed");
+    wish.items[0].value = "\"ca.example; accounturi=https://ca.example/42; "
+                          "persistUntil=1795564801\"";
+    expect_reply(stage_ask(&stage, &wish), RCODE_NOERROR, "");
+}
+
 /* ---- look-ups ---- */
 
 struct lookup_case {
@@ -486,6 +508,7 @@ int main(void)
         CASE(test_refusals),
         CASE(test_host_from_its_own_network),
         CASE(test_strangers),
+        CASE(test_persist_until),
         CASE(test_lookups),
         CASE(test_lookup_cache),
         CASE(test_reload_empties_the_cache),
