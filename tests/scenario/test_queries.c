@@ -113,6 +113,7 @@ static void test_soa(void **state)
         assert_int_equal(answers(ask), c->answers);
         assert_int_equal(authorities(ask), c->authorities);
     }
+    assert_int_equal(stage_counter(&stage, "permitted"), COUNT_OF(cases));
     assert_string_equal(first_of(query(MX1, ORIGINAL, "SOA", false), SECTION_UPDATE),
                         "duckcorp.org SOA");
     assert_string_equal(first_of(query(MX1, TARGET, "SOA", false), SECTION_UPDATE),
