@@ -1,5 +1,5 @@
 /*
- * Every number that bounds input, with its source. Floor 1a.
+ * Every number that bounds input, with its source (O-11). Floor 1a.
  * A limit that an operator may set has its default and range in policy/settings.h.
  */
 #ifndef TSIGATE_BASE_LIMITS_H

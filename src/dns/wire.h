@@ -93,7 +93,8 @@ enum result wire_read_header(const uint8_t *octets, size_t len,
  * only, to the start of a label of a name decoded before (W-3); names inside RDATA of
  * the table's types (type.h), where well formed, count as decoded, since real senders
  * compress against them, and are an error only to who reads that RDATA. An EDNS version
- * other than 0 is not an error here.
+ * other than 0 is not an error here. Of the additional section no more is kept than OPT
+ * and TSIG (U-14), and of the OPT no option (N-3).
  */
 enum result wire_walk(const uint8_t *octets, size_t len, bool is_request,
                       struct wire_msg *out) MUST_CHECK NONNULL;

@@ -434,5 +434,5 @@ void acl_judge(const struct acl *acl, const struct acl_question *question,
             *out = answer;
     }
     if (out->right == NULL && update_op_is_prereq(question->op))
-        out->reason = REASON_PREREQUISITE_NOT_GRANTED; /* */
+        out->reason = REASON_PREREQUISITE_NOT_GRANTED; /* */
 }

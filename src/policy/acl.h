@@ -1,7 +1,7 @@
 /*
  * The compiled ACL: rights keyed by host and owner name, and the judgement of one
- * change. Floor 2, pure: nothing is parsed, logged or sent. Rules A-1 to A-8, A-12 to
- * A-16.
+ * change. Floor 2, pure: nothing is parsed, logged or sent. Rules A-1 to A-8, A-11
+ * to A-16.
  */
 #ifndef TSIGATE_POLICY_ACL_H
 #define TSIGATE_POLICY_ACL_H

@@ -28,7 +28,7 @@ static void refuse_claim(struct gate_inquiry *out, const struct tsig *tsig,
 /*
  * P4. The algorithm belongs to the key (T-5): what the client says of it is compared,
  * never used. A key without a host verifies like any other; that it may do nothing is
- * said, signed, at P13.
+ * said, signed, at P13. One that is not known goes no further (T-16).
  */
 static enum reason find_key(const struct snapshot *snapshot, const struct tsig *tsig,
                             int64_t now_s, const struct key **out_key)

@@ -376,6 +376,7 @@ static void judge_update(struct judging *j, const struct wire_msg *msg)
     if (plan->zone == NULL || !read_changes(j, msg, &update))
         return;
     if (j->subject->host == NULL) {
+        /* T-18: who is known may still do nothing. */
         answer_whole(plan, REASON_KEY_WITHOUT_HOST);
         return;
     }

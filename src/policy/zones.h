@@ -1,6 +1,6 @@
 /*
  * The zones, the shadows and the aliases: where a name belongs and where it is written.
- * Floor 2, pure. Rules C-1 to C-5, C-14, A-10.
+ * Floor 2, pure. Rules C-1 to C-5, C-14, A-10, D3.
  *
  * Words: the original is the name in the static zone, the target the name that is
  * written; the binding of an original is its one target. A name that shadows nothing is

@@ -39,7 +39,8 @@ static void write_guards(struct writer *w, const struct plan *plan)
     }
 }
 
-/* the whole name is never forwarded as such, only the types that were granted. */
+/* A-14: the whole name is never forwarded as such, only the types that were granted.
+ * C-13: names within RDATA stay. */
 static void write_change(struct writer *w, const struct change *change, bool is_prereq)
 {
     enum wire_section section = is_prereq ? SECTION_PREREQUISITE : SECTION_UPDATE;

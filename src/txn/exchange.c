@@ -1,7 +1,7 @@
 /*
  * Messages to the primary and what comes back: IDs, signatures, verification, the end
- * of each exchange. Rules F-1, F-2, F-3, F-5. Nothing that does not verify gets past
- * this file.
+ * of each exchange. Rules F-1, F-2, F-3, F-5, T-17, U-9. Nothing that does not verify
+ * gets past this file.
  */
 #include "txn/txns.h"
 
