@@ -1,7 +1,7 @@
 /*
  * Replies to clients, built from what was kept of their requests (D2). Floor 3.
- * RFC 2136 3.8, RFC 8945 5.3, RFC 8914; rules T-9, T-11, T-12, T-14, T-15, U-9, W-9, D6,
- * D8, I5, I7.
+ * RFC 2136 3.8, RFC 8945 5.3, RFC 8914; rules T-9, T-11, T-12, T-14, T-15, U-9, W-9,
+ * D6, D8, I5, I7.
  */
 #ifndef TSIGATE_TXN_REPLY_H
 #define TSIGATE_TXN_REPLY_H

@@ -1,7 +1,7 @@
 /*
  * The zones' SOA records, kept fresh so that an SOA query is answered at once and the
- * same for every key. Rules Q-1, Q-3, B-6. The update link gets an SOA query too when it
- * has been idle, so that the primary does not close it under an update.
+ * same for every key. Rules Q-1, Q-3, B-6. The update link gets an SOA query too when
+ * it has been idle, so that the primary does not close it under an update.
  */
 #include "txn/txns.h"
 
