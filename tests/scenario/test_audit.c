@@ -3,22 +3,6 @@
 
 #include "words.h"
 
-static struct stage stage;
-
-static int setup(void **state)
-{
-    (void)state;
-    stage_open(&stage, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
 static unsigned count_of(const char *words)
 {
     unsigned count = 0;
@@ -34,7 +18,7 @@ static void test_intent_cannot_be_written(void **state)
 {
     (void)state;
     stage.paper.write_fails = true;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
     assert_int_equal(stage.primary.received[KIND_UPDATE], 0);
     assert_int_equal(stage_counter(&stage, "audit-unavailable"), 1);
@@ -62,7 +46,7 @@ static void test_result_cannot_be_written(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     stage.paper.write_fails = true;
     stage_advance(&stage, SECOND);
     expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
@@ -76,11 +60,11 @@ static void test_sync_fails(void **state)
 {
     (void)state;
     stage.paper.sync_fails = true;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
     expect_reply(stage_repeat(&stage, ask, false), RCODE_SERVFAIL, NULL);
     stage.paper.sync_fails = false;
-    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+    expect_reply(add_native(2), RCODE_NOERROR, "");
     assert_int_equal(ask->applied, 1);
 }
 
@@ -89,7 +73,7 @@ static void test_answer_waits_for_the_disk(void **state)
 {
     (void)state;
     stage.paper.sync_delay_us = SECOND;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     assert_int_equal(ask->applied, 1);
     stage_advance(&stage, SECOND - 1);
     assert_int_equal(ask->replies, 0);
@@ -105,7 +89,7 @@ static void test_disk_is_too_slow(void **state)
 {
     (void)state;
     stage.paper.sync_delay_us = 4 * SECOND;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     stage_advance(&stage, 2500000);
     expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
     expect_reply(stage_repeat(&stage, ask, false), RCODE_SERVFAIL, NULL);
@@ -120,7 +104,7 @@ static void test_disk_is_too_slow_and_fails(void **state)
     (void)state;
     stage.paper.sync_delay_us = 4 * SECOND;
     stage.paper.sync_fails = true;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     stage_advance(&stage, 4 * SECOND);
     expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
     expect_reply(stage_repeat(&stage, ask, false), RCODE_SERVFAIL, NULL);
@@ -131,8 +115,8 @@ static void test_sync_does_not_hold_up_the_zone(void **state)
 {
     (void)state;
     stage.paper.sync_delay_us = 2 * SECOND;
-    struct ask *first = add_native(&stage, 1);
-    struct ask *second = add_native(&stage, 2);
+    struct ask *first = add_native(1);
+    struct ask *second = add_native(2);
     assert_int_equal(first->applied + second->applied, 2);
     assert_int_equal(first->replies + second->replies, 0);
     stage_advance(&stage, 2 * SECOND);
@@ -168,7 +152,7 @@ static void test_without_sync(void **state)
 {
     (void)state;
     stage.paper.sync_delay_us = SECOND;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     expect_reply(ask, RCODE_NOERROR, "");
     assert_int_equal(stage.paper.sync_count, 0);
     expect_audit(&stage, ask, "result", "permitted", "permitted");
@@ -208,7 +192,7 @@ static void test_lines_of_each(void **state)
 {
     (void)state;
     assert_int_equal(count_of("\n"), 1); /* that of the start */
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     stage_repeat(&stage, ask, false);
     assert_int_equal(count_of("\n"), 3);
     stage_ask(&stage, &(struct wish){.key = MX1, .items = {ADD(TARGET2, 2)}});
@@ -224,7 +208,7 @@ static void test_lines_of_each(void **state)
 static void test_suppressed_lines_wait_for_room(void **state)
 {
     (void)state;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     stage_repeat(&stage, ask, false);
     stage.paper.write_fails = true;
     stage_advance(&stage, 61 * SECOND);
@@ -245,14 +229,12 @@ static void test_crash_leaves_an_intent(void **state)
 
     (void)state;
     primary_expect(&stage.primary, (struct order){KIND_UPDATE, .trick = TRICK_SILENT});
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     log_scan_end(stage.paper.scan, &found);
     assert_int_equal(found.unresolved, 1);
     assert_string_equal(stage_line(&stage, ask, "result"), "");
     stage_restart(&stage);
 }
-
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 /* ---- what comes together ---- */
 
@@ -267,7 +249,7 @@ static void open_burst(void)
     stage.is_burst = true;
     for (unsigned i = 0; i < BURST; i++)
         burst[i] =
-            i == 2 ? add_native(&stage, i)
+            i == 2 ? add_native(i)
                    : stage_ask(&stage,
                                &(struct wish){.key = MX1, .items = {ADD(TARGET2, i)}});
     stage.is_burst = false;
@@ -348,7 +330,7 @@ static void test_burst_of_copies(void **state)
 {
     (void)state;
     stage.is_burst = true;
-    struct ask *update = add_native(&stage, 1);
+    struct ask *update = add_native(1);
     struct ask *copy = stage_repeat(&stage, update, false);
     struct ask *refused =
         stage_ask(&stage, &(struct wish){.key = MX1, .items = {ADD(TARGET2, 1)}});

@@ -4,22 +4,6 @@
 
 #define MS (SECOND / 1000)
 
-static struct stage stage;
-
-static int setup(void **state)
-{
-    (void)state;
-    stage_open(&stage, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
 /* Landed, answered for itself, in a message of that many requests. */
 static void expect_landed(struct ask *ask, unsigned batch)
 {
@@ -33,7 +17,7 @@ static void expect_landed(struct ask *ask, unsigned batch)
 static void test_idle_gateway_adds_no_wait(void **state)
 {
     (void)state;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     expect_landed(ask, 1);
     assert_int_equal(ask->replied_us, stage.now.mono_us);
 }
@@ -43,10 +27,9 @@ static void test_waiting_requests_share_a_message(void **state)
     struct ask *asks[5];
 
     (void)state;
-    struct ask *first = occupy(&stage, 10 * MS);
+    struct ask *first = occupy(10 * MS);
     for (unsigned i = 0; i < COUNT_OF(asks); i++)
-        asks[i] = i % 2 == 0 ? add_at(&stage, MX1, NATIVE, i)
-                             : add_at(&stage, MX2, NATIVE2, i);
+        asks[i] = i % 2 == 0 ? add_at(MX1, NATIVE, i) : add_at(MX2, NATIVE2, i);
     stage_advance(&stage, 10 * MS);
 
     assert_int_equal(stage.message_count, 2);
@@ -62,10 +45,10 @@ static void test_waiting_requests_share_a_message(void **state)
 static void test_copies_are_not_merged(void **state)
 {
     (void)state;
-    occupy(&stage, 10 * MS);
-    expect_slow(&stage, 10 * MS, RCODE_NOERROR);
-    struct ask *ask = add_native(&stage, 1);
-    add_native(&stage, 2);
+    occupy(10 * MS);
+    expect_slow(10 * MS, RCODE_NOERROR);
+    struct ask *ask = add_native(1);
+    add_native(2);
     struct ask *waiting = stage_repeat(&stage, ask, false);
     stage_advance(&stage, 10 * MS);
     struct ask *in_flight = stage_repeat(&stage, ask, false);
@@ -95,13 +78,13 @@ static void test_loners_keep_their_place(void **state)
     struct ask *asks[6];
 
     (void)state;
-    occupy(&stage, 10 * MS);
-    asks[0] = add_native(&stage, 0);
-    asks[1] = add_native(&stage, 1);
+    occupy(10 * MS);
+    asks[0] = add_native(0);
+    asks[1] = add_native(1);
     asks[2] = stage_ask(&stage, &loners[0]);
     asks[3] = stage_ask(&stage, &loners[1]);
-    asks[4] = add_native(&stage, 4);
-    asks[5] = add_native(&stage, 5);
+    asks[4] = add_native(4);
+    asks[5] = add_native(5);
     stage_advance(&stage, 10 * MS);
 
     static const unsigned batches[] = {2, 2, 1, 1, 2, 2};
@@ -117,9 +100,9 @@ static void test_loner_first(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(loners); i++) {
-        occupy(&stage, 10 * MS);
+        occupy(10 * MS);
         struct ask *loner = stage_ask(&stage, &loners[i]);
-        struct ask *after = add_native(&stage, 1);
+        struct ask *after = add_native(1);
         stage_advance(&stage, SECOND);
         expect_landed(loner, 1);
         expect_landed(after, 1);
@@ -154,7 +137,7 @@ static unsigned left_after(size_t count, bool is_merged)
 
     stage_open(&stage, NULL);
     if (is_merged)
-        occupy(&stage, 10 * MS);
+        occupy(10 * MS);
     for (size_t i = 0; i < count; i++) {
         struct wish wish = deeds[i];
         wish.zone = DYN;
@@ -208,7 +191,7 @@ static void test_bound_on_octets(void **state)
     struct ask *asks[60];
 
     (void)state;
-    occupy(&stage, 10 * MS);
+    occupy(10 * MS);
     for (unsigned i = 0; i < COUNT_OF(asks); i++) {
         struct wish wish = {.key = i % 2 == 0 ? MX1 : MX2, .zone = DYN};
         for (unsigned j = 0; j < WISH_ITEMS; j++)
@@ -237,7 +220,7 @@ static void fill_with(struct item item, unsigned fit)
 
     for (unsigned j = 0; j < WISH_ITEMS; j++)
         wish.items[j] = item;
-    occupy(&stage, 10 * MS);
+    occupy(10 * MS);
     for (unsigned i = 0; i < fit + 3; i++) {
         wish.signed_ago_s = i;
         last = stage_ask(&stage, &wish);
@@ -276,14 +259,14 @@ static void test_zones_merge_apart(void **state)
     struct ask *native[3], *shadow[3];
 
     (void)state;
-    expect_reply(add_token(&stage, 50), RCODE_NOERROR, ""); /* the look-up is cached */
-    expect_slow(&stage, 10 * MS, RCODE_NOERROR);
-    expect_slow(&stage, 20 * MS, RCODE_NOERROR);
-    add_native(&stage, 100);
-    add_token(&stage, 101);
+    expect_reply(add_token(50), RCODE_NOERROR, ""); /* the look-up is cached */
+    expect_slow(10 * MS, RCODE_NOERROR);
+    expect_slow(20 * MS, RCODE_NOERROR);
+    add_native(100);
+    add_token(101);
     for (unsigned i = 0; i < COUNT_OF(native); i++) {
-        native[i] = add_native(&stage, i);
-        shadow[i] = add_token(&stage, i);
+        native[i] = add_native(i);
+        shadow[i] = add_token(i);
     }
     stage_advance(&stage, 10 * MS);
     for (unsigned i = 0; i < COUNT_OF(native); i++) {
@@ -346,7 +329,7 @@ static void test_sixteen_zones_in_flight(void **state)
     (void)state;
     open_twenty_zones();
     for (unsigned i = 0; i < 2 * ZONES; i++)
-        expect_slow(&stage, 10 * MS, RCODE_NOERROR);
+        expect_slow(10 * MS, RCODE_NOERROR);
     for (unsigned i = 0; i < ZONES; i++)
         asks[i] = add_in_zone(i + 1, i);
     for (unsigned i = 0; i < COUNT_OF(again); i++)
@@ -361,8 +344,6 @@ static void test_sixteen_zones_in_flight(void **state)
         expect_landed(again[i], 1);
     stage.primary.order_count = 0;
 }
-
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

@@ -4,22 +4,6 @@
 
 #define MS (SECOND / 1000)
 
-static struct stage stage;
-
-static int setup(void **state)
-{
-    (void)state;
-    stage_open(&stage, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
 #define GROUP 6
 
 /* The requests that wait while the primary is busy; then they share a message. */
@@ -27,9 +11,9 @@ static struct ask *group[GROUP];
 
 static void gather_group(int64_t us)
 {
-    occupy(&stage, us);
+    occupy(us);
     for (unsigned i = 0; i < GROUP; i++)
-        group[i] = add_native(&stage, i);
+        group[i] = add_native(i);
 }
 
 static void expect_group(enum rcode rcode, const char *reason, unsigned applied)
@@ -91,10 +75,9 @@ static void find_culprit(const struct blame *blame, unsigned n, unsigned culprit
 
     stage_open(&stage, NULL);
     set_culprit(blame);
-    occupy(&stage, MS);
+    occupy(MS);
     for (unsigned i = 0; i < n; i++)
-        asks[i] =
-            i == culprit ? add_at(&stage, MX2, NATIVE2, i) : add_native(&stage, i);
+        asks[i] = i == culprit ? add_at(MX2, NATIVE2, i) : add_native(i);
     stage_advance(&stage, MS);
     for (unsigned i = 0; i < n; i++) {
         if (i == culprit) {
@@ -137,9 +120,9 @@ static void test_all_are_culprits(void **state)
 
     (void)state;
     set_culprit(&blames[0]);
-    occupy(&stage, MS);
+    occupy(MS);
     for (unsigned i = 0; i < COUNT_OF(asks); i++)
-        asks[i] = add_at(&stage, MX2, NATIVE2, i);
+        asks[i] = add_at(MX2, NATIVE2, i);
     stage_advance(&stage, MS);
     for (unsigned i = 0; i < COUNT_OF(asks); i++)
         expect_reply(asks[i], RCODE_REFUSED, "target-is-cname");
@@ -153,16 +136,16 @@ static void test_newcomers_keep_behind(void **state)
 
     (void)state;
     set_culprit(&blames[0]);
-    occupy(&stage, MS);
-    struct ask *before = add_at(&stage, MX1, SHARED, 1);
-    struct ask *culprit = add_at(&stage, MX2, NATIVE2, 2);
-    struct ask *after = add_at(&stage, MX1, SHARED, 3);
-    expect_slow(&stage, MS, RCODE_NOERROR); /* all three: the guard fails */
+    occupy(MS);
+    struct ask *before = add_at(MX1, SHARED, 1);
+    struct ask *culprit = add_at(MX2, NATIVE2, 2);
+    struct ask *after = add_at(MX1, SHARED, 3);
+    expect_slow(MS, RCODE_NOERROR); /* all three: the guard fails */
     for (unsigned i = 0; i < 3; i++)
-        expect_slow(&stage, MS, RCODE_NOERROR);
+        expect_slow(MS, RCODE_NOERROR);
     stage_advance(&stage, MS);
     for (unsigned i = 0; i < COUNT_OF(later); i++) {
-        later[i] = add_at(&stage, MX2, SHARED, 10 + i);
+        later[i] = add_at(MX2, SHARED, 10 + i);
         stage_advance(&stage, MS / 2);
     }
     stage_advance(&stage, SECOND);
@@ -178,14 +161,14 @@ static void test_newcomers_keep_behind(void **state)
 static void test_failing_prerequisite_halves_nothing(void **state)
 {
     (void)state;
-    occupy(&stage, MS);
-    struct ask *before = add_native(&stage, 1);
+    occupy(MS);
+    struct ask *before = add_native(1);
     struct ask *picky = stage_ask(
         &stage, &(struct wish){.key = MX1,
                                .zone = DYN,
                                .items = {{UPDATE_PREREQ, NATIVE, "TXT", .class = 254},
                                          ADD(NATIVE, 2)}});
-    struct ask *after = add_native(&stage, 3);
+    struct ask *after = add_native(3);
     stage_advance(&stage, MS);
     expect_reply(before, RCODE_NOERROR, "");
     expect_reply(picky, RCODE_YXRRSET, "prerequisite-failed");
@@ -204,7 +187,7 @@ static void test_primary_refuses_all(void **state)
     for (size_t i = 0; i < COUNT_OF(rcodes); i++) {
         size_t messages = stage.message_count;
         gather_group(MS);
-        expect_slow(&stage, 0, rcodes[i]);
+        expect_slow(0, rcodes[i]);
         stage_advance(&stage, SECOND);
         expect_group(RCODE_SERVFAIL, "primary-refused", 0);
         assert_int_equal(stage.message_count, messages + 2);
@@ -225,7 +208,7 @@ static void test_cut_in_flight(void **state)
         primary_expect(&stage.primary,
                        (struct order){.kind = KIND_UPDATE, .trick = tricks[i]});
         stage_advance(&stage, MS);
-        struct ask *waiting = add_native(&stage, 50);
+        struct ask *waiting = add_native(50);
         stage_cut(&stage, LINK_UPDATE, MS);
         expect_group(RCODE_SERVFAIL, "outcome-unknown", tricks[i] == TRICK_SILENT);
         stage_advance(&stage, MS);
@@ -244,10 +227,10 @@ static void test_late_answer(void **state)
     int64_t received_us[GROUP];
 
     (void)state;
-    occupy(&stage, SECOND);
-    expect_slow(&stage, 4 * SECOND, RCODE_NOERROR);
+    occupy(SECOND);
+    expect_slow(4 * SECOND, RCODE_NOERROR);
     for (unsigned i = 0; i < GROUP; i++) {
-        group[i] = add_native(&stage, i);
+        group[i] = add_native(i);
         received_us[i] = stage.now.mono_us;
         stage_advance(&stage, 100 * MS);
     }
@@ -275,7 +258,7 @@ static void test_silent_primary(void **state)
     expect_group(RCODE_SERVFAIL, "outcome-unknown", 1);
     assert_int_equal(stage.wires[LINK_UPDATE].closes, 1);
     expect_reply(stage_repeat(&stage, group[0], false), RCODE_SERVFAIL, NULL);
-    expect_reply(add_native(&stage, 50), RCODE_NOERROR, "");
+    expect_reply(add_native(50), RCODE_NOERROR, "");
     assert_int_equal(stage.message_count, 3);
 }
 
@@ -287,11 +270,11 @@ static void test_late_failure(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rcodes); i++) {
-        occupy(&stage, SECOND);
-        struct ask *early[2] = {add_native(&stage, 1), add_native(&stage, 2)};
+        occupy(SECOND);
+        struct ask *early[2] = {add_native(1), add_native(2)};
         stage_advance(&stage, 900 * MS);
-        struct ask *in_time[2] = {add_native(&stage, 3), add_native(&stage, 4)};
-        expect_slow(&stage, 1700 * MS, rcodes[i]);
+        struct ask *in_time[2] = {add_native(3), add_native(4)};
+        expect_slow(1700 * MS, rcodes[i]);
         stage_advance(&stage, 2 * SECOND);
         for (unsigned j = 0; j < 2; j++) {
             expect_reply(early[j], RCODE_SERVFAIL, "outcome-unknown");
@@ -314,8 +297,8 @@ static void test_late_failure(void **state)
 static void halve_group(int64_t us)
 {
     gather_group(MS);
-    expect_slow(&stage, 0, RCODE_SERVFAIL);
-    expect_slow(&stage, us, RCODE_NOERROR);
+    expect_slow(0, RCODE_SERVFAIL);
+    expect_slow(us, RCODE_NOERROR);
     stage_advance(&stage, MS);
     assert_int_equal(stage.message_count, 3);
     assert_int_equal(stage.requests[2], GROUP / 2);
@@ -380,9 +363,9 @@ static void test_reload(void **state)
     (void)state;
     gather_group(MS);
     stage_reload(&stage, site_acl, NULL);
-    struct ask *newer = add_native(&stage, 50);
+    struct ask *newer = add_native(50);
     stage_reload(&stage, revoked, NULL);
-    struct ask *refused = add_native(&stage, 51);
+    struct ask *refused = add_native(51);
     stage_advance(&stage, MS);
     expect_group(RCODE_NOERROR, "", 1);
     expect_reply(newer, RCODE_NOERROR, "");
@@ -427,7 +410,7 @@ static void test_no_intent_can_be_written(void **state)
     expect_group(RCODE_SERVFAIL, "audit-unavailable", 0);
     assert_int_equal(stage.message_count, 1);
     stage.paper.write_fails = false;
-    expect_reply(add_native(&stage, 50), RCODE_NOERROR, "");
+    expect_reply(add_native(50), RCODE_NOERROR, "");
 }
 
 /* L-2: it is in the zone, and nobody says NOERROR without its line. */
@@ -435,7 +418,7 @@ static void test_results_that_cannot_be_written(void **state)
 {
     (void)state;
     gather_group(MS);
-    expect_slow(&stage, MS, RCODE_NOERROR);
+    expect_slow(MS, RCODE_NOERROR);
     stage_advance(&stage, MS);
     stage.paper.fails_at = 1;
     stage_advance(&stage, MS);
@@ -450,17 +433,15 @@ static void test_sync_that_fails(void **state)
 {
     (void)state;
     gather_group(MS);
-    expect_slow(&stage, MS, RCODE_NOERROR);
+    expect_slow(MS, RCODE_NOERROR);
     stage_advance(&stage, MS);
     stage.paper.sync_fails = true;
     stage_advance(&stage, MS);
     expect_group(RCODE_SERVFAIL, "audit-unavailable", 1);
     assert_int_equal(stage.paper.syncs_asked, 2);
     stage.paper.sync_fails = false;
-    expect_reply(add_native(&stage, 50), RCODE_NOERROR, "");
+    expect_reply(add_native(50), RCODE_NOERROR, "");
 }
-
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

@@ -54,7 +54,6 @@ struct deed {
     bool is_revived;
 };
 
-static struct stage stage;
 static struct deed deeds[STAGE_ASKS];  /* of stage.asks */
 static unsigned held[COUNT_OF(spots)]; /* a bit for each token that is there */
 static size_t last_arrival;            /* of what was applied in DYN */

@@ -38,8 +38,6 @@ void *__wrap_realloc(void *old, size_t len)
     return is_failing() ? NULL : __real_realloc(old, len);
 }
 
-static struct stage stage;
-
 static void note_core(bool is_inside)
 {
     is_core_running = is_inside;
@@ -59,20 +57,20 @@ static void play(void)
 {
     stage_open(&stage, NULL);
     stage.on_core = note_core;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     stage_repeat(&stage, ask, false);
     primary_expect(&stage.primary,
                    (struct order){KIND_CNAME, TRICK_SLOW, .delay_us = SECOND});
-    add_token(&stage, 2);
+    add_token(2);
     add_on_connection("_acme-challenge.www.duckcorp.org", 3);
     add_on_connection(ORIGINAL, 4);
     stage_advance(&stage, SECOND);
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = 3 * SECOND});
-    ask = add_native(&stage, 5);
+    ask = add_native(5);
     stage_repeat(&stage, ask, false);
     for (unsigned i = 0; i < 4; i++)
-        add_native(&stage, 6 + i);
+        add_native(6 + i);
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_RCODE, .rcode = RCODE_SERVFAIL});
     stage_advance(&stage, 4 * SECOND);
@@ -81,9 +79,9 @@ static void play(void)
     stage_ask(&stage,
               &(struct wish){.query = STATIC, .query_type = "SOA", .is_tcp = true});
     stage_reload(&stage, site_acl, NULL);
-    add_token(&stage, 11);
+    add_token(11);
     stage_cut(&stage, LINK_UPDATE, SECOND);
-    add_native(&stage, 12);
+    add_native(12);
     stage_advance(&stage, 62 * SECOND);
     fails_at = 0;
 }
@@ -91,7 +89,7 @@ static void play(void)
 /* The process lives, and there is memory again. */
 static void end(void)
 {
-    expect_reply(add_native(&stage, 20), RCODE_NOERROR, "");
+    expect_reply(add_native(20), RCODE_NOERROR, "");
     expect_reply(stage_ask(&stage, &(struct wish){.key = MX2,
                                                   .zone = STATIC,
                                                   .items = {ADD(ORIGINAL2, 21)}}),

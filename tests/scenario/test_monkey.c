@@ -11,7 +11,6 @@
 #define EPISODES 150
 #define STEPS    100
 
-static struct stage stage;
 static uint64_t dice;
 static unsigned episode, step;
 

@@ -5,21 +5,12 @@
 #include "dns/type.h"
 #include "txn/txns.h"
 
-static struct stage stage;
-
 static void small_limits(struct settings *settings)
 {
     settings->limits.host_rate = 1;
     settings->limits.host_burst = 3;
     settings->limits.host_waiting = 2;
     settings->limits.error_rate = 4;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    stage_open(&stage, NULL);
-    return 0;
 }
 
 static int setup_small(void **state)
@@ -29,21 +20,14 @@ static int setup_small(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
 /* ---- rates ---- */
 
 static void test_host_rate(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 3; i++)
-        expect_reply(add_native(&stage, i), RCODE_NOERROR, "");
-    struct ask *over = add_native(&stage, 4);
+        expect_reply(add_native(i), RCODE_NOERROR, "");
+    struct ask *over = add_native(4);
     expect_reply(over, RCODE_REFUSED, "rate-limited");
     assert_true(over->is_signed);
     assert_string_equal(stage_line(&stage, over, "result"), ""); /* L-1 */
@@ -62,10 +46,10 @@ static void test_host_rate(void **state)
 static void test_copies_take_no_token(void **state)
 {
     (void)state;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     for (int i = 0; i < 10; i++)
         expect_reply(stage_repeat(&stage, ask, false), RCODE_NOERROR, "");
-    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+    expect_reply(add_native(2), RCODE_NOERROR, "");
 }
 
 /* Authenticated queries have no bucket. */
@@ -77,7 +61,7 @@ static void test_queries_take_no_token(void **state)
             stage_ask(&stage,
                       &(struct wish){.key = MX1, .query = STATIC, .query_type = "SOA"}),
             RCODE_NOERROR, "");
-    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+    expect_reply(add_native(2), RCODE_NOERROR, "");
 }
 
 /* so many of a host wait, and no more. */
@@ -86,9 +70,9 @@ static void test_host_waiting(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *first = add_native(&stage, 1);
-    struct ask *second = add_native(&stage, 2);
-    struct ask *third = add_native(&stage, 3);
+    struct ask *first = add_native(1);
+    struct ask *second = add_native(2);
+    struct ask *third = add_native(3);
     expect_reply(third, RCODE_REFUSED, "rate-limited");
     stage_advance(&stage, SECOND);
     expect_reply(first, RCODE_NOERROR, "");
@@ -131,14 +115,14 @@ static void test_waiting_queries(void **state)
     struct ask *third = stage_ask(&stage, &read);
     expect_reply(third, RCODE_REFUSED, "");
     assert_true(third->is_signed);
-    expect_reply(add_native(&stage, 1), RCODE_REFUSED, "rate-limited");
+    expect_reply(add_native(1), RCODE_REFUSED, "rate-limited");
     expect_reply(
         stage_ask(&stage, &(struct wish){.key = MX2, .items = {ADD(TARGET2, 5)}}),
         RCODE_NOERROR, "");
     stage_advance(&stage, SECOND);
     expect_reply(first, RCODE_NXDOMAIN, "");
     expect_reply(second, RCODE_NXDOMAIN, "");
-    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+    expect_reply(add_native(2), RCODE_NOERROR, "");
 }
 
 /* error replies to a prefix; who signs is not in that bucket. */
@@ -158,7 +142,7 @@ static void test_error_rate(void **state)
     assert_int_equal(stage_ask(&stage, &elsewhere)->replies, 0);
     elsewhere.is_tcp = true;
     assert_int_equal(stage_ask(&stage, &elsewhere)->replies, 1);
-    expect_reply(add_native(&stage, 1), RCODE_NOERROR, "");
+    expect_reply(add_native(1), RCODE_NOERROR, "");
     assert_int_equal(stage_counter(&stage, "update-unsigned"), 13);
     stage_advance(&stage, SECOND);
     assert_int_equal(stage_ask(&stage, &stranger)->replies, 1);
@@ -227,8 +211,8 @@ static void test_requests_in_all(void **state)
     stage_reload(&stage, site_acl, two_requests);
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *first = add_native(&stage, 1);
-    struct ask *second = add_native(&stage, 2);
+    struct ask *first = add_native(1);
+    struct ask *second = add_native(2);
     const struct wish wish = {
         .key = MX2, .zone = DYN, .items = {ADD("h2.dyn.duckcorp.org", 3)}};
     struct ask *third = stage_ask(&stage, &wish);
@@ -259,10 +243,10 @@ static void test_reload_while_in_flight(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *sent = add_native(&stage, 1);
-    struct ask *queued = add_native(&stage, 2);
+    struct ask *sent = add_native(1);
+    struct ask *queued = add_native(2);
     stage_reload(&stage, without_mx1, NULL);
-    struct ask *late = add_native(&stage, 3);
+    struct ask *late = add_native(3);
     expect_reply(late, RCODE_REFUSED, "name-not-granted");
     stage_advance(&stage, SECOND);
     expect_reply(sent, RCODE_NOERROR, "");
@@ -277,9 +261,9 @@ static void test_reload_takes_the_host_away(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *sent = add_native(&stage, 1);
+    struct ask *sent = add_native(1);
     stage_reload(&stage, only_mx2, NULL);
-    expect_reply(add_native(&stage, 2), RCODE_REFUSED, "key-without-host");
+    expect_reply(add_native(2), RCODE_REFUSED, "key-without-host");
     stage_advance(&stage, SECOND);
     expect_reply(sent, RCODE_NOERROR, "");
     assert_true(sent->is_signed);
@@ -288,7 +272,7 @@ static void test_reload_takes_the_host_away(void **state)
     stage_advance(&stage, 400 * SECOND);
     stage_reload(&stage, only_mx2, NULL);
     stage_reload(&stage, site_acl, NULL);
-    expect_reply(add_native(&stage, 3), RCODE_NOERROR, "");
+    expect_reply(add_native(3), RCODE_NOERROR, "");
 }
 
 static void test_reload_during_lookup(void **state)
@@ -296,7 +280,7 @@ static void test_reload_during_lookup(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_CNAME, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *ask = add_token(&stage, 1);
+    struct ask *ask = add_token(1);
     stage_reload(&stage, without_mx1, NULL);
     stage_reload(&stage, site_acl, NULL);
     stage_advance(&stage, SECOND);
@@ -315,8 +299,8 @@ static void test_reload_takes_the_zone_away(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *sent = add_native(&stage, 1);
-    struct ask *waiting = add_native(&stage, 2);
+    struct ask *sent = add_native(1);
+    struct ask *waiting = add_native(2);
     stage_reload(&stage, only_mx2, without_dyn);
     stage_advance(&stage, SECOND);
     expect_reply(sent, RCODE_NOERROR, "");
@@ -330,7 +314,7 @@ static void test_reload_takes_the_host_away_during_lookup(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_CNAME, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *ask = add_token(&stage, 1);
+    struct ask *ask = add_token(1);
     stage_reload(&stage, only_mx2, NULL);
     stage_advance(&stage, SECOND / 2);
     assert_int_equal(stage_counter(&stage, "transactions"), 0);
@@ -344,7 +328,7 @@ static void test_reload_takes_the_host_away_during_lookup(void **state)
 static void test_reload_purges(void **state)
 {
     (void)state;
-    expect_reply(add_native(&stage, 1), RCODE_NOERROR, "");
+    expect_reply(add_native(1), RCODE_NOERROR, "");
     expect_reply(
         stage_ask(&stage, &(struct wish){.key = MX2, .items = {ADD(TARGET2, 5)}}),
         RCODE_NOERROR, "");
@@ -369,7 +353,7 @@ static void test_reload_purges_nobody_untold(void **state)
 {
     (void)state;
     stage_link(&stage, LINK_UPDATE, LINK_CONNECTING);
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     stage_repeat(&stage, ask, false);
     stage_link(&stage, LINK_UPDATE, LINK_DOWN);
     expect_reply(ask, RCODE_SERVFAIL, "primary-unreachable");
@@ -403,7 +387,7 @@ static void test_many_reloads(void **state)
     (void)state;
     for (unsigned i = 0; i < 20; i++) {
         stage_reload(&stage, i % 2 == 0 ? without_mx1 : site_acl, NULL);
-        expect_reply(add_native(&stage, i), i % 2 == 0 ? RCODE_REFUSED : RCODE_NOERROR,
+        expect_reply(add_native(i), i % 2 == 0 ? RCODE_REFUSED : RCODE_NOERROR,
                      i % 2 == 0 ? "name-not-granted" : "");
     }
 }
@@ -415,11 +399,11 @@ static void test_drain(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *sent = add_native(&stage, 1);
-    struct ask *queued = add_native(&stage, 2);
+    struct ask *sent = add_native(1);
+    struct ask *queued = add_native(2);
     txns_drain(stage.txns);
     assert_false(txns_is_idle(stage.txns));
-    assert_int_equal(add_native(&stage, 3)->opened.fate, TXN_DROPPED);
+    assert_int_equal(add_native(3)->opened.fate, TXN_DROPPED);
     stage_advance(&stage, SECOND);
     expect_reply(sent, RCODE_NOERROR, "");
     expect_reply(queued, RCODE_NOERROR, "");
@@ -431,18 +415,18 @@ static void test_end_in_the_middle(void **state)
 {
     (void)state;
     stage.paper.sync_delay_us = SECOND;
-    add_native(&stage, 1); /* syncing */
+    add_native(1); /* syncing */
     primary_expect(&stage.primary, (struct order){KIND_UPDATE, .trick = TRICK_DEAF});
-    struct ask *ask = add_native(&stage, 2); /* sent */
-    add_native(&stage, 3);                   /* queued */
-    stage_repeat(&stage, ask, false);        /* waiting for another's answer */
+    struct ask *ask = add_native(2);  /* sent */
+    add_native(3);                    /* queued */
+    stage_repeat(&stage, ask, false); /* waiting for another's answer */
     primary_expect(&stage.primary, (struct order){KIND_CNAME, .trick = TRICK_DEAF});
-    add_token(&stage, 4); /* looking up */
+    add_token(4); /* looking up */
     primary_expect(&stage.primary, (struct order){KIND_READ, .trick = TRICK_DEAF});
     stage_ask(&stage, &(struct wish){.key = MX1, .query = TARGET, .query_type = "TXT"});
     stage_restart(&stage);
     primary_expect(&stage.primary, (struct order){KIND_UPDATE, .trick = TRICK_DEAF});
-    add_native(&stage, 5);
+    add_native(5);
     stage_advance(&stage, 3 * SECOND); /* late */
     stage_restart(&stage);
 }
@@ -471,7 +455,7 @@ static void test_keys_of_a_status(void **state)
     bool is_more = true;
 
     (void)state;
-    expect_reply(add_token(&stage, 1), RCODE_NOERROR, "");
+    expect_reply(add_token(1), RCODE_NOERROR, "");
     for (unsigned turns = 0; is_more; turns++) {
         is_more = txns_status_keys(stage.txns, &walk, &json);
         assert_false(w.failed);
@@ -502,7 +486,6 @@ static void test_keys_of_a_status(void **state)
     key_walk_end(&walk);
 }
 
-#define CASE(test)  cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define SMALL(test) cmocka_unit_test_setup_teardown(test, setup_small, teardown)
 
 int main(void)

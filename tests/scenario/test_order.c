@@ -1,30 +1,14 @@
 /* In which order updates reach the primary, and what waits for what (U-11, F-5). */
 #include "words.h"
 
-static struct stage stage;
-
-static int setup(void **state)
-{
-    (void)state;
-    stage_open(&stage, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
 static void test_one_zone_one_message_in_flight(void **state)
 {
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *first = add_native(&stage, 1);
-    struct ask *second = add_native(&stage, 2);
-    struct ask *elsewhere = add_token(&stage, 3);
+    struct ask *first = add_native(1);
+    struct ask *second = add_native(2);
+    struct ask *elsewhere = add_token(3);
 
     assert_int_equal(first->opened.fate, TXN_WAITING);
     assert_int_equal(second->opened.fate, TXN_WAITING);
@@ -76,7 +60,7 @@ static struct ask *add_in_order(const char *key, const char *owner, unsigned con
 static void test_order_on_a_connection(void **state)
 {
     (void)state;
-    expect_reply(add_token(&stage, 1), RCODE_NOERROR, ""); /* now its CNAME is known */
+    expect_reply(add_token(1), RCODE_NOERROR, ""); /* now its CNAME is known */
     primary_expect(&stage.primary,
                    (struct order){KIND_CNAME, TRICK_SLOW, .delay_us = SECOND});
     struct ask *first = add_in_order(MX1, "_acme-challenge.www.duckcorp.org", 1, 2);
@@ -104,7 +88,7 @@ static void test_order_across_zones(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *busy = add_native(&stage, 1);
+    struct ask *busy = add_native(1);
     struct ask *first = stage_ask(&stage, &(struct wish){.key = MX1,
                                                          .zone = DYN,
                                                          .is_tcp = true,
@@ -176,8 +160,6 @@ static void test_order_behind_a_failure(void **state)
         stage_advance(&stage, 10 * SECOND);
     }
 }
-
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

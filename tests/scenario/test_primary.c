@@ -2,22 +2,6 @@
  * what is not so, and the gateway goes on (F-1 to F-6, U-12, U-13). */
 #include "words.h"
 
-static struct stage stage;
-
-static int setup(void **state)
-{
-    (void)state;
-    stage_open(&stage, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
 static void expect_trick(enum trick trick, int64_t delay_us)
 {
     primary_expect(&stage.primary,
@@ -36,7 +20,7 @@ static void test_slow_primary(void **state)
 
     (void)state;
     expect_trick(TRICK_SLOW, 5 * SECOND);
-    struct ask *slow = add_native(&stage, 1);
+    struct ask *slow = add_native(1);
     stage_advance(&stage, 2500000);
     expect_reply(slow, RCODE_SERVFAIL, "outcome-unknown");
     assert_int_equal(waited_us(slow, start_us), 2500000);
@@ -47,7 +31,7 @@ static void test_slow_primary(void **state)
 
     /* The zone's next message waits for the answer that is outstanding. */
     stage_advance(&stage, SECOND);
-    struct ask *next = add_native(&stage, 2);
+    struct ask *next = add_native(2);
     stage_advance(&stage, 1400000);
     assert_int_equal(stage.primary.received[KIND_UPDATE], 1);
     assert_int_equal(next->replies, 0);
@@ -69,7 +53,7 @@ static void test_late_refusal(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_RCODE, RCODE_REFUSED, 5 * SECOND});
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     stage_advance(&stage, 5 * SECOND);
     expect_reply(ask, RCODE_SERVFAIL, "outcome-unknown");
     expect_audit(&stage, ask, "late", "failed", "primary-refused");
@@ -98,7 +82,7 @@ static void test_late_line_cannot_be_written(void **state)
 {
     (void)state;
     expect_trick(TRICK_SLOW, 4 * SECOND);
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     stage_advance(&stage, 3 * SECOND);
     expect_reply(ask, RCODE_SERVFAIL, "outcome-unknown");
     stage.paper.write_fails = true;
@@ -114,7 +98,7 @@ static void test_unknown_cannot_be_written(void **state)
 {
     (void)state;
     expect_trick(TRICK_SLOW, 4 * SECOND);
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     stage.paper.write_fails = true;
     stage_advance(&stage, 3 * SECOND);
     expect_reply(ask, RCODE_SERVFAIL, "audit-unavailable");
@@ -129,10 +113,10 @@ static void test_oldest_message_counts(void **state)
 {
     (void)state;
     expect_trick(TRICK_SILENT, 0);
-    add_native(&stage, 1);
+    add_native(1);
     stage_advance(&stage, SECOND);
     expect_trick(TRICK_SILENT, 0);
-    add_token(&stage, 2);
+    add_token(2);
     primary_expect(&stage.primary,
                    (struct order){.kind = KIND_CNAME, .trick = TRICK_DEAF});
     stage_ask(&stage,
@@ -152,9 +136,9 @@ static void test_silent_primary(void **state)
     (void)state;
     for (unsigned i = 0; i < COUNT_OF(tricks); i++) {
         expect_trick(tricks[i], 0);
-        struct ask *lost = add_native(&stage, 10 * i);
+        struct ask *lost = add_native(10 * i);
         stage_advance(&stage, 6 * SECOND);
-        struct ask *next = add_native(&stage, 10 * i + 1);
+        struct ask *next = add_native(10 * i + 1);
         stage_advance(&stage, 1999999);
         assert_int_equal(stage.wires[LINK_UPDATE].closes, i);
         stage_advance(&stage, 2);
@@ -173,8 +157,8 @@ static void test_waiting_too_long(void **state)
 {
     (void)state;
     expect_trick(TRICK_SLOW, 4 * SECOND);
-    struct ask *first = add_native(&stage, 1);
-    struct ask *second = add_native(&stage, 2);
+    struct ask *first = add_native(1);
+    struct ask *second = add_native(2);
     stage_advance(&stage, 2500000);
     expect_reply(first, RCODE_SERVFAIL, "outcome-unknown");
     expect_reply(second, RCODE_SERVFAIL, "primary-unreachable");
@@ -212,7 +196,7 @@ static void test_lies(void **state)
     for (unsigned i = 0; i < COUNT_OF(lies); i++) {
         print_message("  %s\n", lies[i].name);
         expect_trick(lies[i].trick, 0);
-        struct ask *ask = add_native(&stage, 2 * i);
+        struct ask *ask = add_native(2 * i);
         expect_reply(ask, RCODE_SERVFAIL, "outcome-unknown");
         expect_audit(&stage, ask, "result", "failed", "outcome-unknown");
         assert_int_equal(stage.wires[LINK_UPDATE].closes, i + 1);
@@ -220,7 +204,7 @@ static void test_lies(void **state)
         assert_non_null(strstr(stage_status(&stage), "\"distrusted\":\""));
         expect_reply(stage_repeat(&stage, ask, false), RCODE_SERVFAIL, NULL);
         stage_advance(&stage, 1); /* connected anew */
-        expect_reply(add_native(&stage, 2 * i + 1), RCODE_NOERROR, "");
+        expect_reply(add_native(2 * i + 1), RCODE_NOERROR, "");
         assert_int_equal(ask->applied, 1);
         assert_non_null(strstr(stage_status(&stage), "\"distrusted\":null"));
     }
@@ -245,9 +229,9 @@ static void test_lie_takes_the_others_along(void **state)
 {
     (void)state;
     expect_trick(TRICK_SLOW, SECOND);
-    struct ask *other = add_native(&stage, 1);
+    struct ask *other = add_native(1);
     expect_trick(TRICK_BAD_MAC, 0);
-    struct ask *victim = add_token(&stage, 2);
+    struct ask *victim = add_token(2);
 
     expect_reply(victim, RCODE_SERVFAIL, "outcome-unknown");
     expect_reply(other, RCODE_SERVFAIL, "outcome-unknown");
@@ -323,7 +307,7 @@ static void test_primary_away(void **state)
 {
     (void)state;
     stage_link(&stage, LINK_UPDATE, LINK_DOWN);
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     expect_reply(ask, RCODE_SERVFAIL, "primary-unreachable");
     expect_audit(&stage, ask, "result", "failed", "primary-unreachable");
     stage_link(&stage, LINK_UPDATE, LINK_UP);
@@ -336,9 +320,9 @@ static void test_lookups_away(void **state)
 {
     (void)state;
     stage_link(&stage, LINK_QUERY, LINK_DOWN);
-    struct ask *ask = add_token(&stage, 1);
+    struct ask *ask = add_token(1);
     expect_reply(ask, RCODE_SERVFAIL, "primary-unreachable");
-    expect_reply(add_native(&stage, 2), RCODE_NOERROR, ""); /* F-4: each fails alone */
+    expect_reply(add_native(2), RCODE_NOERROR, ""); /* F-4: each fails alone */
     stage_link(&stage, LINK_QUERY, LINK_UP);
     expect_reply(stage_repeat(&stage, ask, false), RCODE_NOERROR, "");
 }
@@ -348,13 +332,13 @@ static void test_connecting(void **state)
 {
     (void)state;
     stage_cut(&stage, LINK_UPDATE, SECOND);
-    struct ask *lucky = add_native(&stage, 1);
+    struct ask *lucky = add_native(1);
     assert_int_equal(lucky->opened.fate, TXN_WAITING);
     stage_advance(&stage, SECOND);
     expect_reply(lucky, RCODE_NOERROR, "");
 
     stage_cut(&stage, LINK_UPDATE, 4 * SECOND);
-    struct ask *unlucky = add_native(&stage, 2);
+    struct ask *unlucky = add_native(2);
     stage_advance(&stage, 2500000);
     expect_reply(unlucky, RCODE_SERVFAIL, "primary-unreachable");
     stage_advance(&stage, 1500000);
@@ -365,13 +349,13 @@ static void test_lookup_while_connecting(void **state)
 {
     (void)state;
     stage_cut(&stage, LINK_QUERY, SECOND);
-    struct ask *lucky = add_token(&stage, 1);
+    struct ask *lucky = add_token(1);
     stage_advance(&stage, SECOND);
     expect_reply(lucky, RCODE_NOERROR, "");
 
     stage_advance(&stage, 20 * SECOND); /* the cache forgets */
     stage_cut(&stage, LINK_QUERY, 4 * SECOND);
-    struct ask *unlucky = add_token(&stage, 2);
+    struct ask *unlucky = add_token(2);
     stage_advance(&stage, 2500000);
     expect_reply(unlucky, RCODE_SERVFAIL, "primary-unreachable");
 }
@@ -382,7 +366,7 @@ static void test_connect_fails(void **state)
     (void)state;
     stage.wires[LINK_UPDATE].stays_down = true;
     stage_cut(&stage, LINK_UPDATE, SECOND);
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     stage_advance(&stage, SECOND);
     expect_reply(ask, RCODE_SERVFAIL, "primary-unreachable");
     assert_string_equal(stage_line(&stage, ask, "intent"), "");
@@ -395,7 +379,7 @@ static void test_send_fails(void **state)
 {
     (void)state;
     stage.wires[LINK_UPDATE].send_fails = true;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     expect_reply(ask, RCODE_SERVFAIL, "primary-unreachable");
     expect_audit(&stage, ask, "result", "failed", "primary-unreachable");
     stage.wires[LINK_UPDATE].send_fails = false;
@@ -407,7 +391,7 @@ static void test_lookup_send_fails(void **state)
 {
     (void)state;
     stage.wires[LINK_QUERY].send_fails = true;
-    struct ask *ask = add_token(&stage, 1);
+    struct ask *ask = add_token(1);
     stage_advance(&stage, 2500000);
     assert_int_equal(ask->replies, 1);
     assert_int_equal(ask->rcode, RCODE_SERVFAIL);
@@ -420,8 +404,8 @@ static void test_cut_in_flight(void **state)
 {
     (void)state;
     expect_trick(TRICK_SLOW, SECOND);
-    struct ask *ask = add_native(&stage, 1);
-    struct ask *waiting = add_native(&stage, 2);
+    struct ask *ask = add_native(1);
+    struct ask *waiting = add_native(2);
     stage_cut(&stage, LINK_UPDATE, 100000);
     expect_reply(ask, RCODE_SERVFAIL, "outcome-unknown");
     assert_int_equal(waiting->replies, 0);
@@ -436,9 +420,9 @@ static void test_ids_that_repeat(void **state)
 {
     (void)state;
     expect_trick(TRICK_SLOW, SECOND);
-    struct ask *first = add_native(&stage, 1);
+    struct ask *first = add_native(1);
     stage.stuck_ids = 3;
-    struct ask *second = add_token(&stage, 2);
+    struct ask *second = add_token(2);
     stage.stuck_ids = 3;
     struct ask *third = stage_ask(
         &stage,
@@ -455,7 +439,7 @@ static void test_query_connect_fails(void **state)
     (void)state;
     stage.wires[LINK_QUERY].stays_down = true;
     stage_cut(&stage, LINK_QUERY, SECOND);
-    struct ask *update = add_token(&stage, 1);
+    struct ask *update = add_token(1);
     struct ask *query = stage_ask(
         &stage, &(struct wish){.key = MX1, .query = TARGET, .query_type = "TXT"});
     assert_int_equal(update->replies + query->replies, 0);
@@ -471,7 +455,7 @@ static void test_cut_under_lookup(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_CNAME, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *ask = add_token(&stage, 1);
+    struct ask *ask = add_token(1);
     stage_cut(&stage, LINK_QUERY, 100000);
     stage_advance(&stage, 3 * SECOND);
     expect_reply(ask, RCODE_SERVFAIL, "lookup-failed");
@@ -487,10 +471,8 @@ static void test_idle_connection_is_used(void **state)
     stage_advance(&stage, 120 * SECOND);
     assert_true(stage.primary.received[KIND_SOA] >= before + 12);
     assert_int_equal(stage.wires[LINK_UPDATE].closes, 0);
-    expect_reply(add_native(&stage, 1), RCODE_NOERROR, "");
+    expect_reply(add_native(1), RCODE_NOERROR, "");
 }
-
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

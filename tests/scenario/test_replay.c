@@ -1,27 +1,11 @@
 /* A signed request is executed once at most, whatever is repeated (I4, T-19 ...). */
 #include "words.h"
 
-static struct stage stage;
-
-static int setup(void **state)
-{
-    (void)state;
-    stage_open(&stage, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
 /* nsupdate's after a lost reply; knsupdate's, from a new port. */
 static void test_retransmission(void **state)
 {
     (void)state;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     expect_reply(ask, RCODE_NOERROR, "");
     size_t lines = stage.paper.len;
     stage_advance(&stage, 3 * SECOND);
@@ -67,7 +51,7 @@ static void test_recorded_rcode(void **state)
 static void test_replay_until_the_window_closes(void **state)
 {
     (void)state;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     primary_remove(&stage.primary, NATIVE, "TXT");
     for (int i = 0; i < 30; i++) {
         stage_advance(&stage, 10 * SECOND);
@@ -143,9 +127,9 @@ static void test_replay_from_the_future(void **state)
 static void test_signed_anew_is_new(void **state)
 {
     (void)state;
-    expect_reply(add_native(&stage, 1), RCODE_NOERROR, "");
+    expect_reply(add_native(1), RCODE_NOERROR, "");
     stage_advance(&stage, SECOND);
-    expect_reply(add_native(&stage, 1), RCODE_NOERROR, "");
+    expect_reply(add_native(1), RCODE_NOERROR, "");
     assert_int_equal(stage.primary.received[KIND_UPDATE], 2);
 }
 
@@ -158,7 +142,7 @@ static void test_copies_in_flight(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     for (size_t i = 0; i < COUNT_OF(copies); i++)
         copies[i] = stage_repeat(&stage, ask, i == 0);
     stage_advance(&stage, SECOND);
@@ -176,7 +160,7 @@ static void test_copies_in_flight_both_ways(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     for (size_t i = 0; i < COUNT_OF(copies); i++)
         copies[i] = stage_repeat(&stage, ask, false);
     struct ask *over_tcp = stage_repeat_over_tcp(&stage, ask);
@@ -213,7 +197,7 @@ static void test_copy_during_lookup(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_CNAME, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *ask = add_token(&stage, 1);
+    struct ask *ask = add_token(1);
     struct ask *copy = stage_repeat(&stage, ask, false);
     stage_advance(&stage, 3 * SECOND);
     expect_reply(ask, RCODE_NOERROR, "");
@@ -248,7 +232,7 @@ static void test_refused_is_judged_again(void **state)
 static void test_clock_steps_back(void **state)
 {
     (void)state;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     expect_reply(ask, RCODE_NOERROR, "");
     stage_advance(&stage, 305 * SECOND);
     expect_reply(stage_repeat(&stage, ask, false), RCODE_NOTAUTH, "");
@@ -256,7 +240,7 @@ static void test_clock_steps_back(void **state)
     struct ask *copy = stage_repeat(&stage, ask, false);
     assert_int_equal(copy->replies, 1);
     assert_int_equal(ask->applied, 1);
-    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+    expect_reply(add_native(2), RCODE_NOERROR, "");
     assert_non_null(strstr(stage.log, "event="));
 }
 
@@ -265,20 +249,20 @@ static void test_clock_far_back(void **state)
 {
     (void)state;
     stage_advance(&stage, 1000 * SECOND);
-    expect_reply(add_native(&stage, 1), RCODE_NOERROR, "");
+    expect_reply(add_native(1), RCODE_NOERROR, "");
     stage.now.real_us -= 400 * SECOND;
-    struct ask *ask = add_native(&stage, 2);
+    struct ask *ask = add_native(2);
     expect_reply(ask, RCODE_SERVFAIL, "clock-suspect");
     assert_int_equal(stage.primary.received[KIND_UPDATE], 1);
     stage_advance(&stage, 101 * SECOND);
-    expect_reply(add_native(&stage, 3), RCODE_NOERROR, "");
+    expect_reply(add_native(3), RCODE_NOERROR, "");
 }
 
 /* A step forward neither forgets nor expires anything before its time. */
 static void test_clock_jumps_ahead(void **state)
 {
     (void)state;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     expect_reply(ask, RCODE_NOERROR, "");
     stage.now.real_us += 3600 * SECOND;
     stage_advance(&stage, SECOND);
@@ -327,9 +311,9 @@ static int setup_few(void **state)
 static void test_table_full(void **state)
 {
     (void)state;
-    expect_reply(add_native(&stage, 1), RCODE_NOERROR, "");
-    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
-    struct ask *third = add_native(&stage, 3);
+    expect_reply(add_native(1), RCODE_NOERROR, "");
+    expect_reply(add_native(2), RCODE_NOERROR, "");
+    struct ask *third = add_native(3);
     expect_reply(third, RCODE_SERVFAIL, "table-full");
     expect_audit(&stage, third, "result", "failed", "table-full");
     struct ask *other = stage_ask(
@@ -337,14 +321,14 @@ static void test_table_full(void **state)
                     .key = MX2, .zone = DYN, .items = {ADD("h2.dyn.duckcorp.org", 4)}});
     expect_reply(other, RCODE_NOERROR, "");
     stage_advance(&stage, 310 * SECOND);
-    expect_reply(add_native(&stage, 5), RCODE_NOERROR, "");
+    expect_reply(add_native(5), RCODE_NOERROR, "");
 }
 
 /* T-21: forgotten, then the clock steps back into the window. */
 static void test_clock_steps_back_behind_the_table(void **state)
 {
     (void)state;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     expect_reply(ask, RCODE_NOERROR, "");
     stage_advance(&stage, 320 * SECOND);
     stage_ask(&stage, &(struct wish){.key = MX1, .query = DYN, .query_type = "SOA"});
@@ -355,7 +339,7 @@ static void test_clock_steps_back_behind_the_table(void **state)
     expect_reply(copy, RCODE_NOTAUTH, "time-skew");
     assert_int_equal(copy->tsig_error, TSIG_BADTIME);
     assert_int_equal(ask->applied, 1);
-    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+    expect_reply(add_native(2), RCODE_NOERROR, "");
 }
 
 /* The same where no message came that could have told of the later time: nothing is
@@ -363,7 +347,7 @@ static void test_clock_steps_back_behind_the_table(void **state)
 static void test_clock_steps_back_unseen(void **state)
 {
     (void)state;
-    struct ask *ask = add_native(&stage, 1);
+    struct ask *ask = add_native(1);
     expect_reply(ask, RCODE_NOERROR, "");
     stage_advance(&stage, 320 * SECOND);
     stage.now.real_us -= 100 * SECOND;
@@ -371,7 +355,6 @@ static void test_clock_steps_back_unseen(void **state)
     assert_int_equal(ask->applied, 1);
 }
 
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 /* With a small table, in which nothing is forgotten late. */
 #define FEW(test) cmocka_unit_test_setup_teardown(test, setup_few, teardown)
 

@@ -1,27 +1,11 @@
 /* What a restart forgets, and what makes up for it (I4, D9, T-20). */
 #include "words.h"
 
-static struct stage stage;
-
-static int setup(void **state)
-{
-    (void)state;
-    stage_open(&stage, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
 /* D9: the table comes back from the audit log. */
 static void test_restart_forgets_nothing(void **state)
 {
     (void)state;
-    struct ask *before = add_native(&stage, 1);
+    struct ask *before = add_native(1);
     expect_reply(before, RCODE_NOERROR, "");
     stage_advance(&stage, 10 * SECOND);
     stage_restart(&stage);
@@ -53,7 +37,7 @@ static void test_restart_keeps_rcodes(void **state)
     struct ask *refused =
         stage_ask(&stage, &(struct wish){.key = MX1, .items = {ADD(TARGET2, 1)}});
     expect_reply(refused, RCODE_REFUSED, "name-not-granted");
-    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+    expect_reply(add_native(2), RCODE_NOERROR, "");
     stage_restart(&stage);
     assert_int_equal(stage_counter(&stage, "transactions"), 2);
     expect_reply(stage_repeat(&stage, failed, false), RCODE_NXRRSET, NULL);
@@ -65,7 +49,7 @@ static void test_restart_keeps_rcodes(void **state)
 static void test_restart_after_the_window(void **state)
 {
     (void)state;
-    struct ask *before = add_native(&stage, 1);
+    struct ask *before = add_native(1);
     stage_advance(&stage, 310 * SECOND);
     stage_restart(&stage);
     assert_int_equal(stage_counter(&stage, "transactions"), 0);
@@ -78,7 +62,7 @@ static void test_restart_after_a_late_answer(void **state)
     (void)state;
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = 4 * SECOND});
-    struct ask *before = add_native(&stage, 1);
+    struct ask *before = add_native(1);
     stage_advance(&stage, 5 * SECOND);
     expect_reply(before, RCODE_SERVFAIL, "outcome-unknown");
     stage_restart(&stage);
@@ -92,13 +76,13 @@ static void test_restart_after_a_rotation(void **state)
     uint64_t carried = 0;
 
     (void)state;
-    struct ask *before = add_native(&stage, 1);
+    struct ask *before = add_native(1);
     expect_reply(before, RCODE_NOERROR, "");
     primary_expect(&stage.primary,
                    (struct order){KIND_UPDATE, TRICK_SLOW, .delay_us = SECOND});
-    struct ask *answered = add_native(&stage, 2);
+    struct ask *answered = add_native(2);
     primary_expect(&stage.primary, (struct order){KIND_UPDATE, .trick = TRICK_SILENT});
-    struct ask *open = add_token(&stage, 3);
+    struct ask *open = add_token(3);
     log_scan_free(&stage.paper.scan);
     stage.paper.scan = log_scan_new(0);
     assert_int_equal(txns_rotated(stage.txns, stage.now, &carried), RES_OK);
@@ -148,7 +132,7 @@ static void test_machine_restarts(void **state)
 static void test_what_was_forgotten_stays_so(void **state)
 {
     (void)state;
-    struct ask *before = add_native(&stage, 1);
+    struct ask *before = add_native(1);
     stage_advance(&stage, 10 * SECOND);
     stage.paper.is_unusable = true;
     stage_restart(&stage);
@@ -168,7 +152,7 @@ static void test_restart_while_in_flight(void **state)
 {
     (void)state;
     primary_expect(&stage.primary, (struct order){KIND_UPDATE, .trick = TRICK_SILENT});
-    struct ask *before = add_native(&stage, 1);
+    struct ask *before = add_native(1);
     stage_advance(&stage, SECOND);
     stage_restart(&stage);
     struct ask *copy = stage_repeat(&stage, before, false);
@@ -193,7 +177,7 @@ static void test_start_rule(void **state)
     expect_reply(old, RCODE_NOTAUTH, "time-skew");
     assert_int_equal(old->tsig_error, TSIG_BADTIME);
     stage_advance(&stage, SECOND / 4);
-    expect_reply(add_native(&stage, 2), RCODE_NOERROR, "");
+    expect_reply(add_native(2), RCODE_NOERROR, "");
     stage_advance(&stage, 301 * SECOND);
     wish.signed_ago_s = 200;
     wish.items[0] = (struct item)ADD(NATIVE, 3);
@@ -225,8 +209,6 @@ static void test_first_start_has_no_such_rule(void **state)
     assert_non_null(strstr(stage.paper.chars, "\"forgotten\":null,"));
     expect_reply(stage_ask(&stage, &wish), RCODE_NOERROR, "");
 }
-
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

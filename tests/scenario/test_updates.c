@@ -1,22 +1,6 @@
 /* What is permitted lands, whole and once; what is not goes nowhere. */
 #include "words.h"
 
-static struct stage stage;
-
-static int setup(void **state)
-{
-    (void)state;
-    stage_open(&stage, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
 static void test_permitted_update_lands(void **state)
 {
     (void)state;
@@ -54,7 +38,7 @@ static void test_direct_addressing(void **state)
 static void test_native_name_needs_no_lookup(void **state)
 {
     (void)state;
-    struct ask *ask = add_native(&stage, 3);
+    struct ask *ask = add_native(3);
 
     expect_reply(ask, RCODE_NOERROR, "");
     assert_int_equal(primary_has(&stage.primary, NATIVE, "TXT", token(3)), 1);
@@ -426,34 +410,34 @@ static void test_lookups(void **state)
         assert_int_equal(stage.wires[LINK_QUERY].closes, c->closes);
     }
     assert_int_equal(stage.primary.received[KIND_UPDATE], 0);
-    expect_reply(add_token(&stage, 99), RCODE_NOERROR, "");
+    expect_reply(add_token(99), RCODE_NOERROR, "");
 }
 
 /* D7 */
 static void test_lookup_cache(void **state)
 {
     (void)state;
-    expect_reply(add_token(&stage, 1), RCODE_NOERROR, "");
-    expect_reply(add_token(&stage, 2), RCODE_NOERROR, "");
+    expect_reply(add_token(1), RCODE_NOERROR, "");
+    expect_reply(add_token(2), RCODE_NOERROR, "");
     assert_int_equal(stage.primary.received[KIND_CNAME], 1);
     primary_remove(&stage.primary, ORIGINAL, "CNAME");
     stage_advance(&stage, 9 * SECOND);
-    expect_reply(add_token(&stage, 3), RCODE_NOERROR, "");
+    expect_reply(add_token(3), RCODE_NOERROR, "");
     stage_advance(&stage, 2 * SECOND);
-    expect_reply(add_token(&stage, 4), RCODE_REFUSED, "cname-missing");
+    expect_reply(add_token(4), RCODE_REFUSED, "cname-missing");
     assert_int_equal(stage.primary.received[KIND_CNAME], 2);
     /* Only what equals the binding is kept: a CNAME just added works at once. */
     primary_add(&stage.primary, ORIGINAL, "CNAME", TARGET ".");
-    expect_reply(add_token(&stage, 5), RCODE_NOERROR, "");
+    expect_reply(add_token(5), RCODE_NOERROR, "");
 }
 
 static void test_reload_empties_the_cache(void **state)
 {
     (void)state;
-    expect_reply(add_token(&stage, 1), RCODE_NOERROR, "");
+    expect_reply(add_token(1), RCODE_NOERROR, "");
     primary_remove(&stage.primary, ORIGINAL, "CNAME");
     stage_reload(&stage, site_acl, NULL);
-    expect_reply(add_token(&stage, 2), RCODE_REFUSED, "cname-missing");
+    expect_reply(add_token(2), RCODE_REFUSED, "cname-missing");
 }
 
 /* C-9: the guard makes loud what the primary would ignore silently. */
@@ -461,7 +445,7 @@ static void test_target_is_cname(void **state)
 {
     (void)state;
     primary_add(&stage.primary, TARGET, "CNAME", "elsewhere.example.");
-    struct ask *ask = add_token(&stage, 1);
+    struct ask *ask = add_token(1);
 
     expect_reply(ask, RCODE_REFUSED, "target-is-cname");
     expect_audit(&stage, ask, "result", "refused", "target-is-cname");
@@ -493,8 +477,6 @@ static void test_prerequisites(void **state)
     expect_reply(add_if(IF_THERE, 4), RCODE_NOERROR, "");
     assert_int_equal(primary_has(&stage.primary, TARGET, "TXT", NULL), 2);
 }
-
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

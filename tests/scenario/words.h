@@ -18,6 +18,25 @@
 #define DYN       "dyn.duckcorp.org"
 #define STATIC    "duckcorp.org"
 
+/* A case has a stage of its own. */
+static struct stage stage;
+
+static inline int setup(void **state)
+{
+    (void)state;
+    stage_open(&stage, NULL);
+    return 0;
+}
+
+static inline int teardown(void **state)
+{
+    (void)state;
+    stage_close(&stage);
+    return 0;
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
 /* One item: an add of the token of that number. */
 #define ADD(name, n)                                                                   \
     {                                                                                  \
@@ -25,32 +44,32 @@
     }
 
 /* mx1 adds a token at its challenge name, as certbot would. */
-static inline struct ask *add_token(struct stage *stage, unsigned n)
+static inline struct ask *add_token(unsigned n)
 {
     return stage_ask(
-        stage, &(struct wish){.key = MX1, .zone = STATIC, .items = {ADD(ORIGINAL, n)}});
+        &stage,
+        &(struct wish){.key = MX1, .zone = STATIC, .items = {ADD(ORIGINAL, n)}});
 }
 
 /* The same in the other dynamic zone, without a look-up. */
-static inline struct ask *add_native(struct stage *stage, unsigned n)
+static inline struct ask *add_native(unsigned n)
 {
     return stage_ask(
-        stage, &(struct wish){.key = MX1, .zone = DYN, .items = {ADD(NATIVE, n)}});
+        &stage, &(struct wish){.key = MX1, .zone = DYN, .items = {ADD(NATIVE, n)}});
 }
 
-static inline struct ask *add_at(struct stage *stage, const char *key, const char *name,
-                                 unsigned n)
+static inline struct ask *add_at(const char *key, const char *name, unsigned n)
 {
-    return stage_ask(stage,
+    return stage_ask(&stage,
                      &(struct wish){.key = key, .zone = DYN, .items = {ADD(name, n)}});
 }
 
 /* The primary answers its next update after us; it is applied unless rcode says
  * otherwise. */
-static inline void expect_slow(struct stage *stage, int64_t us, enum rcode rcode)
+static inline void expect_slow(int64_t us, enum rcode rcode)
 {
     primary_expect(
-        &stage->primary,
+        &stage.primary,
         (struct order){.kind = KIND_UPDATE,
                        .trick = rcode == RCODE_NOERROR ? TRICK_SLOW : TRICK_RCODE,
                        .rcode = rcode,
@@ -58,10 +77,10 @@ static inline void expect_slow(struct stage *stage, int64_t us, enum rcode rcode
 }
 
 /* The primary is busy with one request in DYN: what comes for that zone waits. */
-static inline struct ask *occupy(struct stage *stage, int64_t us)
+static inline struct ask *occupy(int64_t us)
 {
-    expect_slow(stage, us, RCODE_NOERROR);
-    return add_at(stage, MX1, NATIVE, 999);
+    expect_slow(us, RCODE_NOERROR);
+    return add_at(MX1, NATIVE, 999);
 }
 
 #endif
