@@ -4,23 +4,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <openssl/sha.h>
 
 #include "net/audit.h"
 #include "txn/log.h"
+#include "unit.h"
 
 static char folder[] = "/tmp/test_audit.XXXXXX";
 static char path[64];
@@ -28,7 +22,6 @@ static char path[64];
 static const struct txn_now now = {.mono_us = 1, .real_us = 1800000000000000};
 
 static int64_t moment_us = 1800000000000000; /* of the lines */
-
 struct run {
     struct audit *audit;
     struct txn_journal journal;
@@ -390,7 +383,7 @@ static void test_not_openable(void **state)
     struct audit *audit = NULL;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+    for (size_t i = 0; i < COUNT_OF(paths); i++)
         if (audit_open(paths[i], 300, now, &audit, &journal) != RES_EIO)
             fail_msg("%s", paths[i]);
 }

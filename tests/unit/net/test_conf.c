@@ -2,18 +2,11 @@
  * tsigate.conf: each case is a file and all that is wrong with it; `good` and its
  * changed copies show that nothing else is.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "net/conf.h"
+#include "unit.h"
 
 static char folder[] = "/tmp/test_conf.XXXXXX";
 
@@ -264,7 +257,7 @@ static void test_each_error(void **state)
 {
     (void)state;
     (void)write_file("more.conf", "max_fudge = 4000;\n");
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
         check_case(&cases[i]);
 }
 
@@ -363,7 +356,7 @@ static int remove_folder(void **state)
     char path[256];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
         (void)unlink(path);
     }

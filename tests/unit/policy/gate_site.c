@@ -1,19 +1,12 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "dns/build.h"
 #include "dns/text.h"
 #include "dns/type.h"
 #include "gate_site.h"
+#include "unit.h"
 
 static const char acl_text[] =
     "host mx1.duckcorp.org\n"

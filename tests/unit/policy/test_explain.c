@@ -1,33 +1,8 @@
 /* What is said about decisions, to the requestor and to the admin. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "dns/build.h"
 #include "dns/type.h"
-#include "gate_site.h"
+#include "gate_case.h"
 #include "policy/explain.h"
-
-static struct site site;
-
-static int open_site(void **state)
-{
-    (void)state;
-    site_open(&site);
-    return 0;
-}
-
-static int close_site(void **state)
-{
-    (void)state;
-    site_close(&site);
-    return 0;
-}
 
 static void check_text(const struct writer *w, const char *expected)
 {

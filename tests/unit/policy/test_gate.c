@@ -1,31 +1,7 @@
 /* P0 to P8: who gets in, who is told what, and who may be answered signed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "dns/build.h"
 #include "dns/type.h"
-#include "gate_site.h"
-
-static struct site site;
-
-static int open_site(void **state)
-{
-    (void)state;
-    site_open(&site);
-    return 0;
-}
-
-static int close_site(void **state)
-{
-    (void)state;
-    site_close(&site);
-    return 0;
-}
+#include "gate_case.h"
 
 /* What a case does to a good message, signed by signed_by as named. */
 struct verify_case {

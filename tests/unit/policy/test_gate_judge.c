@@ -1,33 +1,9 @@
 /* P11 to P14: one table of messages and what becomes of each, whole. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "dns/build.h"
 #include "dns/type.h"
-#include "gate_site.h"
-
-static struct site site;
-
-static int open_site(void **state)
-{
-    (void)state;
-    site_open(&site);
-    return 0;
-}
-
-static int close_site(void **state)
-{
-    (void)state;
-    site_close(&site);
-    return 0;
-}
+#include "gate_case.h"
 
 #define ITEMS_MAX 6
 

@@ -1,36 +1,11 @@
 /* What look-ups settle, and section 5: queries. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "dns/build.h"
 #include "dns/type.h"
-#include "gate_site.h"
-
-static struct site site;
-
-static int open_site(void **state)
-{
-    (void)state;
-    site_open(&site);
-    return 0;
-}
-
-static int close_site(void **state)
-{
-    (void)state;
-    site_close(&site);
-    return 0;
-}
+#include "gate_case.h"
 
 /* ---- plan_settle ---- */
-
 static void test_settle(void **state)
 {
     (void)state;

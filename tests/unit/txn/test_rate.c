@@ -1,12 +1,6 @@
 /* Token buckets. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "txn/rate.h"
+#include "unit.h"
 
 #define SECOND INT64_C(1000000)
 #define START  (1000 * SECOND)
@@ -44,7 +38,7 @@ static const struct bucket_case bucket_cases[] = {
 static void test_bucket_table(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(bucket_cases) / sizeof(bucket_cases[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(bucket_cases); i++) {
         const struct bucket_case *c = &bucket_cases[i];
         struct bucket bucket = {.filled_us = 0};
 
@@ -114,7 +108,7 @@ static const struct prefix_case prefix_cases[] = {
 static void test_prefixes(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(prefix_cases) / sizeof(prefix_cases[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(prefix_cases); i++) {
         const struct prefix_case *c = &prefix_cases[i];
         struct prefix_buckets *buckets = prefix_buckets_new(7);
         struct addr a = address(c->a), b = address(c->b);

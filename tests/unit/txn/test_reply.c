@@ -1,16 +1,9 @@
 /* Replies to clients: what they carry, what they lose when they are too long, and who
  * gets a signature (T-9, T-12, T-14, T-15, D6, D8, U-15, I5, I7). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "dns/build.h"
 #include "dns/type.h"
 #include "txn/reply.h"
+#include "unit.h"
 
 #define NOW_S    INT64_C(1795564800)
 #define CLIENT_S UINT64_C(1795560000)
@@ -289,7 +282,7 @@ static const struct words_case words_cases[] = {
 static void test_words(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(words_cases) / sizeof(words_cases[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(words_cases); i++) {
         const struct words_case *c = &words_cases[i];
         struct reply_form form = form_of(c->opcode, c->zone, c->edns);
         struct writer w;
@@ -325,7 +318,7 @@ static const struct flags_case flags_cases[] = {
 static void test_flags(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(flags_cases) / sizeof(flags_cases[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(flags_cases); i++) {
         const struct flags_case *c = &flags_cases[i];
         struct reply_form form = form_of(c->opcode, "duckcorp.org", 0);
         struct reply reply = {
@@ -531,7 +524,7 @@ static void test_unsigned(void **state)
                                    .fudge_s = 99};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(unsigned_cases) / sizeof(unsigned_cases[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(unsigned_cases); i++) {
         const struct unsigned_case *c = &unsigned_cases[i];
         struct reply_form form = form_of(c->opcode, "duckcorp.org", c->edns);
         const struct outcome *outcome = outcome_of(c->reason);

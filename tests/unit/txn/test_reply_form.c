@@ -1,15 +1,8 @@
 /* What is kept of a request for its reply, and how long that may be (N-1, T-14). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "dns/build.h"
 #include "dns/type.h"
 #include "txn/reply.h"
+#include "unit.h"
 
 #define ID 0xbeef
 
@@ -32,7 +25,7 @@ static void test_limits(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct reply_form form = {.has_opt = cases[i].has_opt,
                                   .edns_udp_len = cases[i].edns};
         assert_int_equal(reply_limit(&form, cases[i].transport), cases[i].limit);

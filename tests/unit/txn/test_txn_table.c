@@ -1,13 +1,6 @@
 /* The transaction table (T-19, T-22), against a model that is an array. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "txn/txn_table.h"
+#include "unit.h"
 
 #define NOW_REAL INT64_C(1795564800)
 #define NOW_MONO INT64_C(5000)
@@ -108,7 +101,7 @@ static void test_resize_keeps_all(void **state)
     for (uint32_t i = 0; i < 80; i++)
         assert_int_equal(insert(table, mac_of((uint8_t)(i / 3), i), &hosts[i / 10]),
                          RES_OK);
-    for (size_t n = 0; n < sizeof(sizes) / sizeof(sizes[0]); n++) {
+    for (size_t n = 0; n < COUNT_OF(sizes); n++) {
         assert_int_equal(txn_table_resize(table, sizes[n]), RES_OK);
         assert_int_equal(txn_table_count(table), 80);
         for (uint32_t i = 0; i < 80; i++) {
@@ -146,7 +139,7 @@ static const struct expiry_case expiry_cases[] = {
 static void test_expiry_needs_both_clocks(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(expiry_cases) / sizeof(expiry_cases[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(expiry_cases); i++) {
         const struct expiry_case *c = &expiry_cases[i];
         struct txn_table *table = txn_table_new(8);
         struct tsig_mac mac = mac_of(200, 1);
@@ -190,7 +183,7 @@ static void test_extreme_times(void **state)
     uint32_t host = 0;
 
     (void)state;
-    for (uint32_t i = 0; i < sizeof(untils) / sizeof(untils[0]); i++) {
+    for (uint32_t i = 0; i < COUNT_OF(untils); i++) {
         struct tsig_mac mac = mac_of(0, i);
         assert_int_equal(
             txn_table_insert(table, &mac, &host, &a_txn, untils[i], NOW_REAL, NOW_MONO),
