@@ -255,6 +255,8 @@ static void explain_decisive_rule(const struct plan *plan, struct writer *w)
 {
     if (plan->decisive < plan->change_count)
         explain_rule(&plan->changes[plan->decisive], w);
+    if (w->len == 0)
+        writer_u8(w, '-');
 }
 
 void journal_log_txn(struct txns *txns, const struct txn *txn, struct txn_now now)

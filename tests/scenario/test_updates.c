@@ -118,6 +118,7 @@ static void see_refused(const struct refusal *refusal, size_t i)
     assert_int_equal(stage_counter(&stage, refusal->reason),
                      (before > 0 ? before : 0) + 1);
     assert_string_equal(stage_line(&stage, ask, "intent"), "");
+    assert_null(strstr(stage.log, "rule= ")); /* of none it is "-" */
 }
 
 static void test_refusals(void **state)
