@@ -59,6 +59,8 @@ static void play(void)
     stage.on_core = note_core;
     struct ask *ask = add_native(1);
     stage_repeat(&stage, ask, false);
+    stage_ask(&stage,
+              &(struct wish){.key = MX2, .query = NATIVE2, .query_type = "TXT"});
     primary_expect(&stage.primary,
                    (struct order){KIND_CNAME, TRICK_SLOW, .delay_us = SECOND});
     add_token(2);

@@ -106,11 +106,23 @@ static void watch_order(const struct stage *stage, const struct ask *ask)
     }
 }
 
+/* I8, P15. */
+static void watch_intent(const struct stage *stage, const struct ask *ask)
+{
+    char mac[2 * LIMIT_MAC_OCTETS + 1];
+    const char *const words[] = {"{\"event\":\"intent\"", mac};
+
+    watch_hex(&ask->mac, mac);
+    if (watch_find_line(&stage->paper, stage->paper.len, words, 2) == NULL)
+        fail_msg("I8: %04x is forwarded and no intent is written", ask->id);
+}
+
 static void note_forwarded(struct stage *stage, struct ask *ask)
 {
     if (ask->forwarded_at != 0)
         return;
     watch_order(stage, ask);
+    watch_intent(stage, ask);
     ask->forwarded_at = ++stage->forwarded;
 }
 

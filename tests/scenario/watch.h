@@ -9,7 +9,7 @@
 
 /* With TSIGATE_TRACE set, what happens is told as it does. */
 void trace(const struct stage *stage, const char *format, ...) PRINTF(2, 3);
-/* I1, I2, I4; arg is the stage. Notes what was applied, and how many requests the
+/* I1, I2, I4, I8; arg is the stage. Notes what was applied, and how many requests the
  * message carried. */
 void watch_update(void *arg, const struct update *update, bool is_applied);
 /* I3, I7, I8; len: of the reply. */
