@@ -8,7 +8,6 @@
 static bool is_of_one_stream(const struct txn *a, const struct txn *b)
 {
     return a->first.client.transport == TRANSPORT_TCP &&
-           b->first.client.transport == TRANSPORT_TCP &&
            a->first.client.connection == b->first.client.connection &&
            name_equal(a->verified.key->name, b->verified.key->name);
 }

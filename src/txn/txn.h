@@ -33,7 +33,7 @@ struct txn_client {
     struct addr peer;
     enum transport transport;
     uint32_t listener;   /* UDP: which socket received */
-    uint64_t connection; /* TCP: never used twice */
+    uint64_t connection; /* TCP: never used twice; UDP: 0, which none has */
 };
 
 /* The two connections to the primary (F-4); each fails alone. */
