@@ -469,7 +469,8 @@ static void answer(struct primary *primary, const struct wire_msg *msg,
     build_header(w, (uint16_t)(order->trick == TRICK_WRONG_ID ? ~(unsigned)id : id),
                  flags_of(msg, order->trick));
     build_question(w, order->trick == TRICK_WRONG_ZONE ? name_of(&other) : question,
-                   type, CLASS_IN);
+                   order->trick == TRICK_WRONG_TYPE ? TYPE_ANY : type,
+                   order->trick == TRICK_WRONG_CLASS ? CLASS_ANY : CLASS_IN);
     if (is_update)
         rcode = do_update(primary, msg, order);
     else if (lies(order->trick))

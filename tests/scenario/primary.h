@@ -34,6 +34,8 @@ enum trick {
     TRICK_BAD_MAC,  /* from here on applied, but the answer is not right */
     TRICK_WRONG_ID, /* an ID that nobody asked with */
     TRICK_WRONG_ZONE,
+    TRICK_WRONG_TYPE,
+    TRICK_WRONG_CLASS,
     TRICK_WRONG_OPCODE,
     TRICK_NOT_REPLY, /* QR=0 */
     TRICK_TRUNCATED,

@@ -181,6 +181,8 @@ static void test_lies(void **state)
         {"bad MAC", TRICK_BAD_MAC},
         {"wrong ID", TRICK_WRONG_ID},
         {"another zone", TRICK_WRONG_ZONE},
+        {"another type of zone", TRICK_WRONG_TYPE},
+        {"another class of zone", TRICK_WRONG_CLASS},
         {"another opcode", TRICK_WRONG_OPCODE},
         {"not a reply", TRICK_NOT_REPLY},
         {"truncated", TRICK_TRUNCATED},
@@ -433,6 +435,21 @@ static void test_ids_that_repeat(void **state)
     expect_reply(third, RCODE_NOERROR, "");
 }
 
+/* Nor is one that is in use taken in the end: a request that gets none is not sent. */
+static void test_no_id_is_free(void **state)
+{
+    (void)state;
+    expect_trick(TRICK_SLOW, SECOND);
+    struct ask *first = add_native(&stage, 1);
+    stage.stuck_ids = 1000;
+    struct ask *second = add_token(&stage, 2);
+    stage.stuck_ids = 0;
+    stage_advance(&stage, SECOND);
+    expect_reply(first, RCODE_NOERROR, "");
+    expect_reply(second, RCODE_SERVFAIL, "primary-unreachable");
+    expect_reply(stage_repeat(&stage, second, false), RCODE_NOERROR, "");
+}
+
 /* The attempt to connect fails while somebody waits for a look-up or an answer. */
 static void test_query_connect_fails(void **state)
 {
@@ -499,6 +516,7 @@ int main(void)
         CASE(test_cut_in_flight),
         CASE(test_cut_under_lookup),
         CASE(test_ids_that_repeat),
+        CASE(test_no_id_is_free),
         CASE(test_query_connect_fails),
         CASE(test_idle_connection_is_used),
     };

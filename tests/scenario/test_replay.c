@@ -67,6 +67,17 @@ static void test_replay_until_the_window_closes(void **state)
     assert_int_equal(primary_has(&stage.primary, NATIVE, "TXT", NULL), 0);
 }
 
+/* T-8: the window has whole seconds, to their ends. */
+static void test_edge_of_the_window(void **state)
+{
+    struct wish wish = {
+        .key = MX1, .zone = DYN, .signed_ago_s = 300, .items = {ADD(NATIVE, 1)}};
+
+    (void)state;
+    stage_advance(&stage, SECOND - 1);
+    expect_reply(stage_ask(&stage, &wish), RCODE_NOERROR, "");
+}
+
 static void wide_window(struct settings *settings)
 {
     settings->max_fudge_s = 3600;
@@ -364,6 +375,7 @@ int main(void)
         CASE(test_retransmission),
         CASE(test_recorded_rcode),
         CASE(test_replay_until_the_window_closes),
+        CASE(test_edge_of_the_window),
         CASE(test_replay_into_a_wider_window),
         CASE(test_replay_from_the_future),
         CASE(test_signed_anew_is_new),
