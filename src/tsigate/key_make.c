@@ -75,7 +75,7 @@ static int plan_client(struct tool *tool, const struct key_request *request,
         return TOOL_DONE;
     plan->client = key_client_find(request->client);
     if (plan->client == NULL)
-        return tool_usage(tool, "--for \"%s\": %s", request->client,
+        return tool_usage(tool, "--for \"%s\": expected one of %s", request->client,
                           key_client_names());
     if (!key_client_takes(plan->client, plan->algorithm))
         return tool_usage(tool, "%s does not know %s", plan->client->name,
