@@ -1,4 +1,5 @@
-/* What every unit test wants: cmocka behind its prerequisites, octets from hex. */
+/* What every unit test wants: cmocka behind its prerequisites, files, octets
+ * from hex. */
 #ifndef TSIGATE_TESTS_UNIT_H
 #define TSIGATE_TESTS_UNIT_H
 
@@ -8,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -19,6 +21,16 @@
         if (!(claim))                                                                  \
             fail_msg("case \"%s\": %s", (name), #claim);                               \
     } while (0)
+
+static inline void unit_write_file(const char *path, const char *text, mode_t mode)
+{
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fchmod(fileno(file), mode), 0);
+    assert_int_equal(fclose(file), 0);
+}
 
 /* Hexadecimal digits, blanks between them; gives the number of octets. */
 static inline size_t unit_from_hex(const char *hex, uint8_t *octets, size_t capacity)

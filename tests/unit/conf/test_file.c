@@ -54,11 +54,7 @@ static const char *make_file(struct fixture *f, const char *name, const char *te
                              mode_t mode)
 {
     const char *path = path_of(f, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    assert_int_equal(chmod(path, mode), 0);
+    unit_write_file(path, text, mode);
     return path;
 }
 

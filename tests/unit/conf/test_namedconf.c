@@ -180,10 +180,7 @@ static void write_file(const char *name, const char *text)
 {
     char path[96];
     (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = fopen(path, "we");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
+    unit_write_file(path, text, 0600);
 }
 
 static void remove_file(const char *name)

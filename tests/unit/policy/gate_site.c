@@ -84,11 +84,7 @@ static void write_file(const struct site *site, const char *name, const char *te
 {
     char path[128];
     snprintf(path, sizeof path, "%s/%s", site->folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(chmod(path, 0600), 0);
+    unit_write_file(path, text, 0600);
 }
 
 static void remove_file(const struct site *site, const char *name)

@@ -72,12 +72,9 @@ static int open_folder(void **state)
     (void)state;
     if (mkdtemp(folder) == NULL)
         return -1;
-    for (size_t i = 0; i < COUNT_OF(files); i++) {
-        FILE *file = fopen(path_of(files[i].name, path, sizeof(path)), "w");
-        if (file == NULL || fputs(files[i].text, file) < 0 || fclose(file) != 0 ||
-            chmod(path, 0600) != 0)
-            return -1;
-    }
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        unit_write_file(path_of(files[i].name, path, sizeof(path)), files[i].text,
+                        0600);
     return 0;
 }
 

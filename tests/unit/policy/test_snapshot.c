@@ -33,11 +33,7 @@ static void folder_write(const struct folder *folder, const char *name,
     char path[128];
 
     (void)snprintf(path, sizeof(path), "%s/%s", folder->path, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(fputs(text, file) >= 0, 1);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(chmod(path, mode), 0);
+    unit_write_file(path, text, mode);
 }
 
 static void folder_close(const struct folder *folder)

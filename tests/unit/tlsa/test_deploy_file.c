@@ -53,15 +53,6 @@ static int open_file(struct stand *stand, const struct deployment_file *file,
                             out);
 }
 
-static void put(const char *path, const char *text, mode_t mode)
-{
-    FILE *stream = fopen(path, "w");
-    assert_non_null(stream);
-    fputs(text, stream);
-    fclose(stream);
-    assert_int_equal(chmod(path, mode), 0);
-}
-
 static bool has(const char *path, const char *text)
 {
     char found[64] = "";
@@ -108,7 +99,7 @@ static void test_modes(void **state)
             said(&stand, cases[i].format, cases[i].says);
         (void)unlink(stand.path);
         if (cases[i].is != 0)
-            put(stand.path, "old", cases[i].is);
+            unit_write_file(stand.path, "old", cases[i].is);
         assert_case(cases[i].name, open_file(&stand, &wish, &file) == TOOL_DONE);
         assert_case(cases[i].name, file.is_changed && file.mode == cases[i].becomes);
         assert_case(cases[i].name, file.is_there == (cases[i].is != 0));
@@ -128,7 +119,7 @@ static void test_there_and_back(void **state)
     struct deploy_file file;
     open_stand(&stand);
     const struct deployment_file wish = said(&stand, DEPLOYMENT_KEY, 0600);
-    put(stand.path, "old", 0640);
+    unit_write_file(stand.path, "old", 0640);
     assert_int_equal(open_file(&stand, &wish, &file), TOOL_DONE);
     assert_int_equal(deploy_file_stage(&file), TOOL_DONE);
     assert_true(has(stand.path, "old"));
@@ -190,7 +181,7 @@ static void test_what_is_no_file(void **state)
     assert_int_equal(open_file(&stand, &wish, &file), TOOL_OUTSIDE);
     deploy_file_close(&file);
     /* A link to a file: that is exchanged. */
-    put(stand.path, "old", 0644);
+    unit_write_file(stand.path, "old", 0644);
     assert_int_equal(open_file(&stand, &wish, &file), TOOL_DONE);
     assert_string_equal(file.path, stand.path);
     assert_int_equal(mkdir(file.old, 0700), 0);

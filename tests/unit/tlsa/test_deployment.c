@@ -103,11 +103,7 @@ static const char *write_conf(const char *text, mode_t mode)
     static char path[256];
     (void)snprintf(path, sizeof path, "%s/deploy.conf", folder);
     (void)unlink(path);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fchmod(fileno(file), mode), 0);
-    assert_int_equal(fclose(file), 0);
+    unit_write_file(path, text, mode);
     return path;
 }
 

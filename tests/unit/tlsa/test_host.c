@@ -17,15 +17,6 @@ struct stand {
     struct tool tool;
 };
 
-static void put(const char *path, const char *text, mode_t mode)
-{
-    FILE *stream = fopen(path, "w");
-    assert_non_null(stream);
-    fputs(text, stream);
-    fclose(stream);
-    assert_int_equal(chmod(path, mode), 0);
-}
-
 static void open_stand(struct stand *stand, const char *conf)
 {
     memset(stand, 0, sizeof *stand);
@@ -33,7 +24,7 @@ static void open_stand(struct stand *stand, const char *conf)
     assert_non_null(mkdtemp(stand->folder));
     snprintf(stand->conf, sizeof stand->conf, "%s/host.conf", stand->folder);
     snprintf(stand->key, sizeof stand->key, "%s/host.key", stand->folder);
-    put(stand->conf, conf, 0644);
+    unit_write_file(stand->conf, conf, 0644);
     stand->tool.usage = "tsigate-tlsa ...";
     stand->tool.conf_file = stand->conf;
     arena_init(&stand->tool.arena, 4096, 0);
@@ -80,7 +71,7 @@ static void test_files(void **state)
         struct stand stand;
         struct host host;
         open_stand(&stand, cases[i].conf);
-        put(stand.key, cases[i].key, cases[i].mode);
+        unit_write_file(stand.key, cases[i].key, cases[i].mode);
         assert_case(cases[i].name, host_open(&stand.tool, &host) == cases[i].code);
         assert_case(cases[i].name, (host.key.hmac != NULL) == cases[i].has_key);
         host_close(&host);
@@ -95,7 +86,7 @@ static void test_the_command_line_wins(void **state)
     struct stand stand;
     struct host host;
     open_stand(&stand, "server = \"192.0.2.1\"; key = \"missing.key\";");
-    put(stand.key, KEY, 0600);
+    unit_write_file(stand.key, KEY, 0600);
     stand.tool.server = "198.51.100.7:5300";
     stand.tool.key_file = stand.key;
     assert_int_equal(host_open(&stand.tool, &host), TOOL_DONE);

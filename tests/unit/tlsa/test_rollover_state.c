@@ -218,11 +218,7 @@ static void put(struct stand *stand, const char *file, const char *text)
 {
     char path[64];
     snprintf(path, sizeof path, "%s/%s", stand->folder, file);
-    FILE *stream = fopen(path, "w");
-    assert_non_null(stream);
-    fputs(text, stream);
-    fclose(stream);
-    assert_int_equal(chmod(path, 0600), 0);
+    unit_write_file(path, text, 0600);
 }
 
 static void test_disk(void **state)
