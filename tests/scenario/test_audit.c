@@ -173,7 +173,7 @@ static void test_words_of_a_line(void **state)
 
     (void)state;
     stage_advance(&stage, SECOND);
-    struct ask *ask = add_token(&stage, 1);
+    struct ask *ask = add_token(1);
     for (size_t i = 0; i < COUNT_OF(events); i++) {
         char *line = strdup(stage_line(&stage, ask, events[i]));
         assert_non_null(line);

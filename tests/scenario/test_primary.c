@@ -440,9 +440,9 @@ static void test_no_id_is_free(void **state)
 {
     (void)state;
     expect_trick(TRICK_SLOW, SECOND);
-    struct ask *first = add_native(&stage, 1);
+    struct ask *first = add_native(1);
     stage.stuck_ids = 1000;
-    struct ask *second = add_token(&stage, 2);
+    struct ask *second = add_token(2);
     stage.stuck_ids = 0;
     stage_advance(&stage, SECOND);
     expect_reply(first, RCODE_NOERROR, "");
