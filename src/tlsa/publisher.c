@@ -58,9 +58,10 @@ static int complain_rcode(struct publisher *publisher, struct name name,
     char extra[LIMIT_REASON_OCTETS + 4];
     int code = msg->header.rcode == RCODE_SERVFAIL ? TOOL_OUTSIDE : TOOL_NO;
     read_extra(msg, extra, sizeof extra);
-    const char *said =
-        arena_printf(&publisher->tool->arena, "%s%s%s", rcode_name(msg->header.rcode),
-                     extra[0] != '\0' ? ": " : "", extra);
+    const char *said = arena_printf(
+        &publisher->tool->arena, "%s%s%s%s", rcode_name(msg->header.rcode),
+        extra[0] != '\0' ? ": " : "", extra,
+        publisher->client->key.hmac == NULL ? " (without a key: see -k)" : "");
     return complain(publisher, code, name, said != NULL ? said : "?");
 }
 

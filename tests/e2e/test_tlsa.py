@@ -113,6 +113,9 @@ def test_host_conf(lab, gateway, primary, certificate, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert tlsa_of(primary, TARGET) == {certificate[1]}
     primary.wipe(SHADOW)
+    conf.write_text(f'server = "127.0.0.1:{gateway.port}";\n')
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "REFUSED (without a key: see -k)" in done.stderr
     for text, said in (("server = 5;\n", ":1:1: 'server' wants a text"),
                        ('\nservers = "::1";\n', ":2:1: unknown setting 'servers'; did you mean"),
                        ("server = \n", ":")):
