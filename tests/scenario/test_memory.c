@@ -1,13 +1,15 @@
 /*
- * R-6: each allocation of the core fails once, in a play that comes past all that it
- * does. Who is caught is refused or dropped; what the stage watches holds, and the next
- * one is served. The linker puts the functions below in the place of malloc and its kin
- * (-Wl,--wrap); they fail only while the core runs.
+ * R-6, I10: each allocation of the core fails once, and each step of a MAC, in a play
+ * that comes past all that it does. Who is caught is refused or dropped; what the stage
+ * watches holds, and the next one is served. The linker puts the functions below in the
+ * place of malloc and its kin (-Wl,--wrap); they fail only while the core runs.
  */
 #include "words.h"
 
+#include <openssl/evp.h>
+
 static bool is_core_running;
-static size_t allocations; /* of the core */
+static size_t allocations; /* of the core, and steps of its MACs */
 static size_t fails_at;    /* the count that fails; 0: none */
 static size_t failing;     /* the same, for who reads of a failure */
 
@@ -36,6 +38,34 @@ void *__wrap_calloc(size_t count, size_t each)
 void *__wrap_realloc(void *old, size_t len)
 {
     return is_failing() ? NULL : __real_realloc(old, len);
+}
+
+int __real_EVP_MAC_init(EVP_MAC_CTX *mac, const unsigned char *key, size_t len,
+                        const OSSL_PARAM params[]);
+int __real_EVP_MAC_update(EVP_MAC_CTX *mac, const unsigned char *octets, size_t len);
+int __real_EVP_MAC_final(EVP_MAC_CTX *mac, unsigned char *out, size_t *len,
+                         size_t capacity);
+int __wrap_EVP_MAC_init(EVP_MAC_CTX *mac, const unsigned char *key, size_t len,
+                        const OSSL_PARAM params[]);
+int __wrap_EVP_MAC_update(EVP_MAC_CTX *mac, const unsigned char *octets, size_t len);
+int __wrap_EVP_MAC_final(EVP_MAC_CTX *mac, unsigned char *out, size_t *len,
+                         size_t capacity);
+
+int __wrap_EVP_MAC_init(EVP_MAC_CTX *mac, const unsigned char *key, size_t len,
+                        const OSSL_PARAM params[])
+{
+    return is_failing() ? 0 : __real_EVP_MAC_init(mac, key, len, params);
+}
+
+int __wrap_EVP_MAC_update(EVP_MAC_CTX *mac, const unsigned char *octets, size_t len)
+{
+    return is_failing() ? 0 : __real_EVP_MAC_update(mac, octets, len);
+}
+
+int __wrap_EVP_MAC_final(EVP_MAC_CTX *mac, unsigned char *out, size_t *len,
+                         size_t capacity)
+{
+    return is_failing() ? 0 : __real_EVP_MAC_final(mac, out, len, capacity);
 }
 
 static void note_core(bool is_inside)
