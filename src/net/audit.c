@@ -26,7 +26,7 @@ struct audit {
     int retired_fd; /* of the file before, while its last sync is under way; -1: none */
     off_t size;     /* where the last lines end that were written whole */
     off_t reserved; /* up to here the disk has room for us */
-    bool is_broken; /* the last write failed; said once */
+    int error;      /* of the last write, said once; 0: it worked */
     struct txns *txns; /* from audit_start to audit_stop */
     struct aside *syncer;
     struct errand sync;
@@ -94,9 +94,9 @@ static enum result fail_write(struct audit *audit)
 {
     int error = errno;
 
-    if (!audit->is_broken)
+    if (audit->error == 0)
         logger_printf(LEVEL_ERROR, "audit log: cannot write: %s", strerror(error));
-    audit->is_broken = true;
+    audit->error = error != 0 ? error : EIO;
     if (cut_back(audit) != RES_OK)
         logger_printf(LEVEL_ERROR, "audit log: cannot cut off half a line: %s",
                       strerror(errno));
@@ -105,14 +105,14 @@ static enum result fail_write(struct audit *audit)
 
 enum result audit_write(struct audit *audit, const uint8_t *lines, size_t len)
 {
-    if (audit->is_broken && cut_back(audit) != RES_OK)
+    if (audit->error != 0 && cut_back(audit) != RES_OK)
         return RES_EIO;
     if (reserve(audit, len) != RES_OK || write_all(audit->fd, lines, len) != RES_OK)
         return fail_write(audit);
     audit->size += (off_t)len;
-    if (audit->is_broken)
+    if (audit->error != 0)
         logger_write(LEVEL_NOTICE, "audit log: can be written again");
-    audit->is_broken = false;
+    audit->error = 0;
     return RES_OK;
 }
 
@@ -376,7 +376,7 @@ const char *audit_rotate(struct audit *audit)
     retire_file(audit);
     audit->fd = fd;
     audit->size = audit->reserved = 0;
-    audit->is_broken = false;
+    audit->error = 0;
     return NULL;
 }
 
@@ -399,7 +399,8 @@ void audit_status(const struct audit *audit, struct json *json)
 {
     json_object_open(json, "audit");
     json_string(json, "file", audit->path);
-    json_bool(json, "writable", !audit->is_broken);
+    json_bool(json, "writable", audit->error == 0);
+    json_string(json, "error", audit->error != 0 ? strerror(audit->error) : NULL);
     json_number(json, "octets", audit->size);
     json_object_close(json);
 }

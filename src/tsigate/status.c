@@ -228,8 +228,9 @@ static void warn_of(void *arg, const char *path, const char *value)
         printf("! primary: the connection for queries is %s\n", value);
     else if (strcmp(path, "primary.distrusted") == 0 && !is_null(value))
         printf("! what the primary answers is not believed: %s\n", value);
-    else if (strcmp(path, "audit.writable") == 0 && strcmp(value, "false") == 0)
-        printf("! the audit log cannot be written: no update is carried out\n");
+    else if (strcmp(path, "audit.error") == 0 && !is_null(value))
+        printf("! the audit log cannot be written, so no update is carried out: %s\n",
+               value);
     else if (strcmp(path, "zones.name") == 0)
         (void)snprintf(trouble->zone, sizeof trouble->zone, "%s", value);
     else if (strcmp(path, "zones.served") == 0 && strcmp(value, "false") == 0)

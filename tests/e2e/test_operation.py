@@ -672,6 +672,8 @@ def test_full_disk_with_an_append_only_audit(fresh_lab, small_disk):
                             gateway.key())
         return wire.ask_tcp(request, gateway.port).reason
     until(lambda: reason() == "audit-unavailable", 20, "the disk is full")
+    assert gateway.tool("status").stdout.startswith(
+        "! the audit log cannot be written, so no update is carried out: No space left")
     assert audit.read_bytes().endswith(b"\n")
     (small_disk / "ballast").unlink()
     until(lambda: reason() is None, 5, "it goes on")

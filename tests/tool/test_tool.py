@@ -751,7 +751,7 @@ STATUS = {"ok": True, "generation": 3, "config_stale": True,
           "version": "0.1.0", "pid": 7, "uptime_s": 10920, "config": "/etc/tsigate.conf",
           "loaded": "then", "hosts": 5, "rights": 9, "acl": ["acl/*.acl", "x"],
           "under_way": 1, "transactions": 2,
-          "received": 3, "audit": {"file": "/var/audit", "writable": False},
+          "received": 3, "audit": {"file": "/var/audit", "writable": False, "error": "disk full"},
           "audit_chain": {"last_seq": 12}, "outcomes": {"permitted": 8, "a\n\x1b[31mb": 1}}
 STATUS_TEXT = """\
 ! the last reload was refused, the files before it are in force: see tsigate check
@@ -760,7 +760,7 @@ STATUS_TEXT = """\
 ! what the primary answers is not believed: it has no key
 ! zone b: the primary does not give its SOA
 ! zone b: the primary refused the last update (NOTAUTH)
-! the audit log cannot be written: no update is carried out
+! the audit log cannot be written, so no update is carried out: disk full
 ! primary: connection refused
 tsigated 0.1.0, pid 7, up 3 h 2 m
 configuration  /etc/tsigate.conf, generation 3, loaded then
