@@ -20,10 +20,10 @@ struct name_span {
     size_t len;
 };
 
+/* Of what a pointer's fourteen bits can reach. */
 static bool is_label_start(const struct wire_msg *msg, size_t at)
 {
-    return at <= LIMIT_POINTER_TARGET &&
-           (msg->label_starts[at / 8] & 1u << at % 8) != 0;
+    return (msg->label_starts[at / 8] & 1u << at % 8) != 0;
 }
 
 /* Marks a name that was decoded whole, so that no name can point into itself. The root
