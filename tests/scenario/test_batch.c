@@ -1,5 +1,6 @@
 /* Group commit (D4): what waits for a zone shares the next message, in order. Failures
  * are in test_batch_faults.c. */
+#include "txn/txns.h"
 #include "words.h"
 
 #define MS (SECOND / 1000)
@@ -30,8 +31,11 @@ static void test_waiting_requests_share_a_message(void **state)
     struct ask *first = occupy(10 * MS);
     for (unsigned i = 0; i < COUNT_OF(asks); i++)
         asks[i] = i % 2 == 0 ? add_at(MX1, NATIVE, i) : add_at(MX2, NATIVE2, i);
+    const struct zone_queue *queue = TAILQ_FIRST(&stage.txns->queues);
+    assert_int_equal(queue->waiting_count, COUNT_OF(asks));
     stage_advance(&stage, 10 * MS);
 
+    assert_int_equal(queue->waiting_count, 0);
     assert_int_equal(stage.message_count, 2);
     expect_landed(first, 1);
     for (unsigned i = 0; i < COUNT_OF(asks); i++) {

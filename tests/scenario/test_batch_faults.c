@@ -176,6 +176,23 @@ static void test_failing_prerequisite_halves_nothing(void **state)
     assert_int_equal(stage.message_count, 4);
 }
 
+/* D4: after any RCODE that one of several may have caused all are tried again. */
+static void test_rcodes_that_blame_one(void **state)
+{
+    static const enum rcode rcodes[] = {RCODE_NXRRSET, RCODE_YXRRSET, RCODE_NXDOMAIN,
+                                        RCODE_YXDOMAIN, RCODE_SERVFAIL};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rcodes); i++) {
+        size_t messages = stage.message_count;
+        gather_group(MS);
+        expect_slow(0, rcodes[i]);
+        stage_advance(&stage, SECOND);
+        expect_group(RCODE_NOERROR, "", 1);
+        assert_int_equal(stage.message_count, messages + 4);
+    }
+}
+
 /* U-13: what is wrong between the gateway and the primary is nobody's fault, and not
  * tried again. */
 static void test_primary_refuses_all(void **state)
@@ -450,6 +467,7 @@ int main(void)
         CASE(test_all_are_culprits),
         CASE(test_newcomers_keep_behind),
         CASE(test_failing_prerequisite_halves_nothing),
+        CASE(test_rcodes_that_blame_one),
         CASE(test_primary_refuses_all),
         CASE(test_cut_in_flight),
         CASE(test_late_answer),

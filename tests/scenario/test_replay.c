@@ -67,6 +67,17 @@ static void test_replay_until_the_window_closes(void **state)
     assert_int_equal(primary_has(&stage.primary, NATIVE, "TXT", NULL), 0);
 }
 
+/* T-19: its place in the table is nobody else's in the last second of the window. */
+static void test_replay_in_the_last_second(void **state)
+{
+    (void)state;
+    struct ask *ask = add_native(1);
+    stage_advance(&stage, 301 * SECOND - 1);
+    expect_reply(add_native(2), RCODE_NOERROR, "");
+    expect_reply(stage_repeat(&stage, ask, false), RCODE_NOERROR, "");
+    assert_int_equal(ask->applied, 1);
+}
+
 /* T-8: the window has whole seconds, to their ends. */
 static void test_edge_of_the_window(void **state)
 {
@@ -375,6 +386,7 @@ int main(void)
         CASE(test_retransmission),
         CASE(test_recorded_rcode),
         CASE(test_replay_until_the_window_closes),
+        CASE(test_replay_in_the_last_second),
         CASE(test_edge_of_the_window),
         CASE(test_replay_into_a_wider_window),
         CASE(test_replay_from_the_future),
