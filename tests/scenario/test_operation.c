@@ -305,6 +305,13 @@ static void test_reload_takes_the_zone_away(void **state)
     stage_advance(&stage, SECOND);
     expect_reply(sent, RCODE_NOERROR, "");
     expect_reply(waiting, RCODE_NOERROR, "");
+    const struct soa *soa;
+    unsigned zones = 0;
+    TAILQ_FOREACH(soa, &stage.txns->soas, entry)
+    {
+        zones++;
+    }
+    assert_int_equal(zones, stage.snapshot->settings.zone_count);
 }
 
 /* O-5: a host that is gone stays for as long as a request of its own is under way,
@@ -380,6 +387,17 @@ static void test_reload_purges_nobody_limited(void **state)
     stage.paper.chars[stage.paper.len] = '\0';
     assert_non_null(strstr(stage.paper.chars, "\"host\":\"" MX1 "\",\"duplicates\":0,"
                                               "\"rate_limited\":1,"));
+}
+
+/* a reload fills nobody's bucket. */
+static void test_reload_keeps_rates(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        stage_ask(&stage, &(struct wish){.key = MX1, .items = {ADD(TARGET2, i)}});
+    stage_reload(&stage, site_acl, small_limits);
+    stage_advance(&stage, 1);
+    expect_reply(add_native(3), RCODE_REFUSED, "rate-limited");
 }
 
 static void test_many_reloads(void **state)
@@ -510,6 +528,7 @@ int main(void)
         CASE(test_reload_purges),
         CASE(test_reload_purges_nobody_untold),
         SMALL(test_reload_purges_nobody_limited),
+        SMALL(test_reload_keeps_rates),
         CASE(test_drain),
         CASE(test_keys_of_a_status),
         CASE(test_end_in_the_middle),

@@ -151,6 +151,18 @@ static void test_soa_while_primary_is_away(void **state)
     expect_reply(query(MX1, STATIC, "SOA", false), RCODE_NOERROR, "");
 }
 
+/* an answer that has none changes nothing. */
+static void test_soa_answer_without_one(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        primary_expect(&stage.primary, (struct order){KIND_SOA, .trick = TRICK_DNAME});
+    stage_advance(&stage, 20 * SECOND);
+    assert_int_equal(stage.primary.order_count, 0);
+    expect_reply(query(MX1, STATIC, "SOA", false), RCODE_NOERROR, "");
+    expect_reply(query(MX1, DYN, "SOA", false), RCODE_NOERROR, "");
+}
+
 /* The primary gives it no more: the last known SOA is served, and the status says it.
  */
 static void test_soa_withheld(void **state)
@@ -337,6 +349,7 @@ int main(void)
         CASE(test_soa_is_fresh),
         CASE(test_soa_is_not_asked_for_each_update),
         CASE(test_soa_while_primary_is_away),
+        CASE(test_soa_answer_without_one),
         CASE(test_soa_never_known),
         CASE(test_soa_withheld),
         CASE(test_refused_queries),
