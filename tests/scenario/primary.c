@@ -405,6 +405,8 @@ static void sign_reply(struct primary *primary, struct writer *w, enum trick tri
 
     if (trick == TRICK_OLD_TIME)
         params.time_signed_s -= 3600;
+    if (trick == TRICK_BADTRUNC)
+        params.error = TSIG_BADTRUNC;
     if (trick == TRICK_BADTIME) {
         build_set_rcode(w, RCODE_NOTAUTH);
         params.error = TSIG_BADTIME;

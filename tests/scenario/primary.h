@@ -43,6 +43,7 @@ enum trick {
     TRICK_OTHER_KEY, /* another name, the same secret */
     TRICK_BADKEY,
     TRICK_BADTIME, /* signed with the error */
+    TRICK_BADTRUNC,
     TRICK_OLD_TIME,
     TRICK_JUNK,
     TRICK_NOISE, /* some octets changed on the way */

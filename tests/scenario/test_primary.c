@@ -190,6 +190,7 @@ static void test_lies(void **state)
         {"under another key's name", TRICK_OTHER_KEY},
         {"BADKEY, unsigned", TRICK_BADKEY},
         {"BADTIME", TRICK_BADTIME},
+        {"BADTRUNC", TRICK_BADTRUNC},
         {"an hour old", TRICK_OLD_TIME},
         {"cut", TRICK_JUNK},
     };

@@ -290,6 +290,28 @@ static void test_strangers(void **state)
     assert_int_equal(stage.primary.received[KIND_UPDATE], 0);
 }
 
+/* C-6: each original of a message has its own look-up, and its own answer, in whatever
+ * order they come. */
+static void test_two_originals(void **state)
+{
+    static const char www[] = "_acme-challenge.www.duckcorp.org";
+    const struct wish good = {
+        .key = MX1, .zone = STATIC, .items = {ADD(ORIGINAL, 1), ADD(www, 2)}};
+    const struct wish bad = {
+        .key = MX1,
+        .zone = STATIC,
+        .items = {ADD(ORIGINAL, 3), ADD("_acme-challenge.bent.duckcorp.org", 4)}};
+
+    (void)state;
+    primary_expect(&stage.primary,
+                   (struct order){KIND_CNAME, TRICK_SLOW, .delay_us = SECOND});
+    struct ask *ask = stage_ask(&stage, &good);
+    assert_int_equal(ask->replies, 0);
+    stage_advance(&stage, SECOND);
+    expect_reply(ask, RCODE_NOERROR, "");
+    expect_reply(stage_ask(&stage, &bad), RCODE_REFUSED, "cname-unexpected");
+}
+
 /* what is past is so by the clock that the request was received by. */
 static void test_persist_until(void **state)
 {
@@ -491,6 +513,7 @@ int main(void)
         CASE(test_refusals),
         CASE(test_host_from_its_own_network),
         CASE(test_strangers),
+        CASE(test_two_originals),
         CASE(test_persist_until),
         CASE(test_lookups),
         CASE(test_lookup_cache),

@@ -324,6 +324,36 @@ static void test_find(void **state)
     site_close(&site);
 }
 
+/* `of` and `at` may each have more labels than any zone. */
+static void test_deep_shadows(void **state)
+{
+    static const char *const shadows[][2] = {{"a.b.c.org", "d"}, {"org", "a.b.c.d"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(shadows); i++) {
+        struct site site;
+        struct rewrite got;
+        char asked[64], target[64];
+        site_open(&site);
+        site_add_zones(&site, (const char *const[]){"org", "+d", NULL});
+        site_add_shadows(&site,
+                         (const char *const[]){shadows[i][0], shadows[i][1], NULL});
+        assert_int_equal(
+            zones_build(&site.settings, &site.arena, &site.diags, &site.zones), RES_OK);
+        snprintf(asked, sizeof(asked), "w.%s", shadows[i][0]);
+        snprintf(target, sizeof(target), "w.%s", shadows[i][1]);
+        assert_int_equal(
+            zones_rewrite(&site.zones, name_in(&site.arena, asked), &site.arena, &got),
+            RES_OK);
+        assert_name(got.target, target);
+        assert_int_equal(
+            zones_rewrite(&site.zones, name_in(&site.arena, target), &site.arena, &got),
+            RES_OK);
+        assert_name(got.original, asked);
+        site_close(&site);
+    }
+}
+
 static void test_root_zone(void **state)
 {
     struct site site;
@@ -378,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_rewrite),
         cmocka_unit_test(test_binding_is_injective),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_deep_shadows),
         cmocka_unit_test(test_root_zone),
         cmocka_unit_test(test_rewrite_without_memory),
     };
