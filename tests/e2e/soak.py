@@ -40,8 +40,9 @@ CLIENT_S = 3.5
 ATTEMPTS = 3
 VALUES_OF_A_SLOT = 8
 DESCRIPTORS_MORE = 8
-# A sanitizer gives back late what connections have held.
-MEMORY_MORE_KIB = (64 if laboratory.is_sanitized() else 8) * 1024
+MEMORY_MORE_KIB = 8 * 1024
+# It gives back late what connections have held.
+SANITIZED_MORE_KIB = 64 * 1024
 # Whether it was done is not said. `repeated`: the reply says again what it was told before;
 # `perhaps`: the reply is to the second attempt, and nothing was heard of the first.
 UNKNOWN = ("outcome-unknown", "audit-unavailable", "repeated", "no answer", "perhaps")
@@ -73,6 +74,54 @@ class Slot:
             f"not asked for, or refused: {found - self.sure - self.maybe}\n  {story}")
         self.sure = found
         self.maybe = set()
+
+
+class Step:
+    """What one message does to one slot, and what it then means for the slot."""
+
+    def __init__(self, dice, slot, new_value):
+        self.slot = slot
+        self.value = new_value
+        self.adds, self.deletes = set(), set()
+        self.asks_present = dice.random() < 0.1 and not slot.maybe
+        self.kind = dice.choice(("add", "add", "add", "delete", "replace", "clear"))
+        if len(slot.sure) > VALUES_OF_A_SLOT:
+            self.kind = "clear"
+        if self.kind == "delete" and slot.sure:
+            self.value = dice.choice(sorted(slot.sure))
+        if self.kind in ("add", "replace"):
+            self.adds = {new_value}
+        if self.kind in ("replace", "clear"):
+            self.deletes = set(slot.sure)
+        if self.kind == "delete":
+            self.deletes = {self.value}
+
+    def changes(self, name):
+        type_ = self.slot.type
+        if self.asks_present:
+            yield wire.present(name, type_)
+        if self.kind in ("replace", "clear"):
+            yield wire.delete(name, type_)
+        if self.kind == "delete":
+            yield wire.delete(name, type_, self.value)
+        if self.kind in ("add", "replace"):
+            yield wire.add(name, type_, self.value)
+
+    def fails(self):
+        """Its prerequisite."""
+        return self.asks_present and not self.slot.sure
+
+    def end(self, outcome, number):
+        slot = self.slot
+        slot.note(f"{self} {number}", outcome)
+        if outcome == "NOERROR":
+            slot.sure = slot.sure - self.deletes | self.adds
+        elif outcome in UNKNOWN:
+            slot.sure = slot.sure - self.deletes
+            slot.maybe |= self.adds | self.deletes
+
+    def __str__(self):
+        return f"{'present? ' * self.asks_present}{self.kind} {self.value}"
 
 
 class Host:
@@ -141,64 +190,62 @@ class Client:
         ask = self.dice.choice((wire.ask_udp, wire.ask_tcp))
         for attempt in range(ATTEMPTS):
             try:
-                return ask(request, self.soak.gateway.port, timeout=CLIENT_S), not attempt
+                reply = ask(request, self.soak.gateway.port, timeout=CLIENT_S)
             except (OSError, AssertionError):
                 time.sleep(self.dice.uniform(0, 0.4))
+                continue
+            # Not to somebody whose port this was a moment ago.
+            if reply.id == request.id:
+                return reply, not attempt
         return None, False
 
-    def message(self, host, slot, *changes):
-        """By its original name or by that in the shadow: (function, value or none) each."""
-        direct = self.dice.random() < 0.3
-        zone, name = host.zone, slot.original
-        if direct and zone == STATIC:
-            zone, name = SHADOW, slot.target
-        return wire.update(zone, *(put(name, slot.type, *value) for put, *value in changes))
+    def message(self, host, slot, value):
+        """It adds that value, by the original name or straight in the shadow."""
+        zone, (name,) = self.spell(host, slot)
+        return wire.update(zone, wire.add(name, slot.type, value))
+
+    def spell(self, host, *slots):
+        if host.zone == STATIC and self.dice.random() < 0.3:
+            return SHADOW, [slot.target for slot in slots]
+        return host.zone, [slot.original for slot in slots]
 
     def change(self, host):
-        slot = self.dice.choice(host.slots)
-        value = self.soak.counter.new_value(slot.type)
-        kind = self.dice.choice(("add", "add", "add", "delete", "replace", "clear"))
-        if len(slot.sure) > VALUES_OF_A_SLOT:
-            kind = "clear"
-        if kind == "delete":
-            value = self.dice.choice(sorted(slot.sure)) if slot.sure else value
-        adds, deletes, changes = {
-            "add": ({value}, set(), [(wire.add, value)]),
-            "delete": (set(), {value}, [(wire.delete, value)]),
-            "replace": ({value}, set(slot.sure), [(wire.delete,), (wire.add, value)]),
-            "clear": (set(), set(slot.sure), [(wire.delete,)])}[kind]
-        request = wire.sign(self.message(host, slot, *changes), host.key)
+        slots = self.dice.sample(host.slots, self.dice.choice((1, 1, 1, 2)))
+        steps = [Step(self.dice, slot, self.soak.counter.new_value(slot.type))
+                 for slot in slots]
+        zone, names = self.spell(host, *slots)
+        request = wire.sign(wire.update(zone, *(
+            change for step, name in zip(steps, names) for change in step.changes(name))),
+            host.key)
         before = self.soak.acl_version
         reply, at_once = self.exchange(request)
         granted = None
         if before == self.soak.acl_version and before % 2 == 0:
-            granted = not slot.only_wide or self.soak.acl_is_wide
-        outcome = self.judge(reply, at_once, granted, f"{host.name} {kind} {slot.original}")
-        slot.note(f"{kind} {value} {request.id}", outcome)
+            granted = self.soak.acl_is_wide or not any(slot.only_wide for slot in slots)
+        fails = any(step.fails() for step in steps)
+        outcome = self.judge(reply, at_once, granted, fails, f"{host.name} {names}")
+        for step in steps:
+            step.end(outcome, request.id)
         self.soak.counter.count("change", outcome)
         if outcome == "NOERROR":
-            slot.sure = slot.sure - deletes | adds
-            host.answered.append((request, slot))
+            host.answered.append((request, slots[0]))
             self.soak.acknowledged(request)
-        elif outcome in UNKNOWN:
-            slot.sure = slot.sure - deletes
-            slot.maybe |= adds | deletes
-        else:
+        elif outcome not in UNKNOWN:
             time.sleep(self.dice.uniform(0, 0.1))
 
     @staticmethod
-    def judge(reply, at_once, granted, what):
+    def judge(reply, at_once, granted, fails, what):
         if reply is None:
             return "no answer"
         assert reply.signed, f"{what}: {reply.rcode} that does not verify"
         if reply.rcode == "NOERROR":
-            assert granted is not False, f"{what}: done, and not granted"
+            assert granted is not False and not fails, f"{what}: done, and should not be"
             return "NOERROR"
         reason = reply.reason or f"{reply.rcode} {reply.tsig.error}"
         if reply.tsig.error == wire.BADTIME:
             reason = "time-skew"
-        assert reason in EXCUSES or (not granted and reply.rcode == "REFUSED"), (
-            f"{what}: {reply.rcode} {reason}")
+        assert (reason in EXCUSES or (reason == "name-not-granted" and not granted)
+                or (reason == "prerequisite-failed" and fails)), f"{what}: {reason}"
         return reason if at_once or reply.rcode == "REFUSED" else "perhaps"
 
     def ask(self, host):
@@ -217,17 +264,16 @@ class Client:
         value = self.soak.counter.new_value("TXT")
         self.soak.counter.count("refused", self.expect("REFUSED", wire.sign(
             self.dice.choice((
-                self.message(host, foreign, (wire.add, value)),
-                self.message(host, foreign, (wire.delete,)),
-                self.message(host, slot, (wire.add, "hello")),
+                self.message(host, foreign, value),
+                wire.update(host.zone, wire.delete(foreign.original, "TXT")),
+                self.message(host, slot, "hello"),
                 wire.update(host.zone, wire.add(host.name, "TXT", value)),
                 # Half of it is granted (I2).
                 wire.update(host.zone, wire.add(slot.original, "TXT", value),
                             wire.add(foreign.original, "TXT", value)))), host.key)))
 
     def sign_badly(self, host):
-        slot = host.slots[0]
-        message = self.message(host, slot, (wire.add, self.soak.counter.new_value("TXT")))
+        message = self.message(host, host.slots[0], self.soak.counter.new_value("TXT"))
         kind, rcode, request = self.dice.choice((
             ("badsig", "NOTAUTH", lambda: wire.sign(message, host.key, spoil_mac=True)),
             ("badtime", "NOTAUTH",
@@ -258,7 +304,7 @@ class Client:
         slot = host.slots[0]
         value = self.soak.counter.new_value("TXT")
         whole = self.dice.random() < 0.5
-        octets = wire.frame(wire.sign(self.message(host, slot, (wire.add, value)), host.key))
+        octets = wire.frame(wire.sign(self.message(host, slot, value), host.key))
         if whole:
             slot.maybe.add(value)
         else:
@@ -275,8 +321,7 @@ class Client:
         self.soak.counter.count("hang up", "whole" if whole else "in part")
 
     def send_garbage(self, host):
-        message = self.message(host, host.slots[0],
-                               (wire.add, self.soak.counter.new_value("TXT")))
+        message = self.message(host, host.slots[0], self.soak.counter.new_value("TXT"))
         octets = bytearray(wire.sign(message, host.key).wire)
         for _ in range(self.dice.randint(1, 8)):
             octets[self.dice.randrange(2, len(octets))] = self.dice.randrange(256)
@@ -478,7 +523,8 @@ class Soak:
     def look_at_memory(self):
         """Both may be more for a moment: of connections that have just ended."""
         kib, descriptors = self.held()
-        most_kib = self.first_kib.setdefault(self.gateway.process.pid, kib) + MEMORY_MORE_KIB
+        most_kib = self.first_kib.setdefault(self.gateway.process.pid, kib) + (
+            SANITIZED_MORE_KIB if laboratory.is_sanitized() else MEMORY_MORE_KIB)
         most_descriptors = self.first_descriptors + DESCRIPTORS_MORE
 
         def is_little():
