@@ -148,7 +148,7 @@ static int grant_in(struct install *install, const struct change *change)
     struct acledit_text after;
     unsigned line = 0;
     size_t count = 0;
-    int code = install_open_sound(install, change->file);
+    int code = install_open_sound(install, change->file, true);
     if (code == TOOL_DONE)
         code = add_words(install, change, &after, &line);
     if (code != TOOL_DONE)

@@ -266,9 +266,9 @@ int install_open(struct install *install, const char *file, bool makes)
     return TOOL_DONE;
 }
 
-int install_open_sound(struct install *install, const char *file)
+int install_open_sound(struct install *install, const char *file, bool makes)
 {
-    int code = install_open(install, file, false);
+    int code = install_open(install, file, makes);
     if (code != TOOL_DONE || install->has_old)
         return code;
     tell_errors(&install->old);

@@ -64,9 +64,9 @@ void install_list_files(struct tool *tool, struct file_list *out) NONNULL;
  * as well. */
 int install_open(struct install *install, const char *file,
                  bool makes) MUST_CHECK NONNULL;
-/* The same of a file that is there, in an ACL without errors: who changes one word
- * cannot mend them. */
-int install_open_sound(struct install *install, const char *file) MUST_CHECK NONNULL;
+/* The same in an ACL without errors: who changes one word cannot mend them. */
+int install_open_sound(struct install *install, const char *file,
+                       bool makes) MUST_CHECK NONNULL;
 /* The whole ACL with text in the file's place: its errors go to stderr. TOOL_DONE;
  * TOOL_CONFIG: there are errors. */
 int install_check(struct install *install, struct acledit_text text) MUST_CHECK NONNULL;

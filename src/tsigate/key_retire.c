@@ -219,7 +219,7 @@ static int retire(const struct retiring *r, struct install *install)
         code = retire_file(r, install);
     } else {
         install->expected = "key-without-host"; /* until its file is moved */
-        code = install_open_sound(install, r->credential.line->place.file);
+        code = install_open_sound(install, r->credential.line->place.file, false);
         if (code == TOOL_DONE)
             code = retire_with_line(r, install);
         install_close(install);

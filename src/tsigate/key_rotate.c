@@ -86,7 +86,7 @@ static void tell_end(struct tool *tool, const struct acl_host *host,
 static int rotate(struct tool *tool, const struct acl_host *host,
                   struct install *install, struct key_plan *plan)
 {
-    int code = install_open_sound(install, file_of(&tool->snapshot->acl, host));
+    int code = install_open_sound(install, file_of(&tool->snapshot->acl, host), false);
     if (code == TOOL_DONE)
         code = add_key(tool, install, host, plan);
     install_close(install);

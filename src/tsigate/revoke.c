@@ -339,7 +339,7 @@ static int revoke_in(struct revoke *r, const char *file)
 {
     struct install *install = &r->install;
     size_t count = 0;
-    int code = install_open_sound(install, file);
+    int code = install_open_sound(install, file, false);
     if (code == TOOL_DONE)
         code = change_text(r);
     if (code != TOOL_DONE)

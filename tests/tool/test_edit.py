@@ -488,6 +488,17 @@ def test_grant_chooses_the_host_s_file(desk):
     assert text == ACL + "grant mx9.example.org acme b.example.org\n"
 
 
+def test_grant_makes_the_first_file(desk):
+    """Which a fresh site does not have yet; one that `acl` does not find is not made."""
+    desk.acl.unlink()
+    words = ["mx1.example.org", "acme", "mx1.example.org"]
+    done = desk.do("grant", "--file", desk.folder / "site.txt", "--yes", *words)
+    assert done.returncode == 3 and not (desk.folder / "site.txt").exists()
+    done, text = change(desk, "grant", "--file", desk.acl, *words)
+    assert done.returncode == 0
+    assert text == "grant mx1.example.org acme mx1.example.org\n"
+
+
 @pytest.mark.parametrize("words, told", [
     (["mx1.example.org", "acme", "mx1.example.org"], ":4: this gives"),
     (["MX1.example.org.", "acme", "MX1.example.org."], ":4: this gives"),
