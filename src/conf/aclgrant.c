@@ -29,27 +29,15 @@ static struct grant_words sort_words(const struct acl_word *words, size_t count)
 
 /* ---- ports ---- */
 
-static bool parse_port(const char *chars, size_t len, uint16_t *out)
-{
-    unsigned port = 0;
-    if (len == 0 || len > 5 || (len > 1 && chars[0] == '0'))
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        if (chars[i] < '0' || chars[i] > '9')
-            return false;
-        port = port * 10 + (unsigned)(chars[i] - '0');
-    }
-    *out = (uint16_t)port;
-    return port <= UINT16_MAX;
-}
-
 static enum result parse_port_word(struct acl_parser *parser,
                                    const struct acl_word *word,
                                    struct acl_port_word *out)
 {
     static const char *const protos[] = {"tcp", "udp", "sctp"};
     const char *slash = memchr(word->text, '/', word->len);
-    if (parse_port(word->text, (size_t)(slash - word->text), &out->port)) {
+    uint32_t port = 0;
+    if (acl_number_parse(word->text, (size_t)(slash - word->text), UINT16_MAX, &port)) {
+        out->port = (uint16_t)port;
         for (size_t i = 0; i < sizeof(protos) / sizeof(protos[0]); i++) {
             if (strcmp(slash + 1, protos[i]) == 0) {
                 out->proto = protos[i];

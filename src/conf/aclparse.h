@@ -113,6 +113,9 @@ unsigned acl_template_kinds(const struct acl_template *template) MUST_CHECK NONN
 
 /* ---- what a grant allows: aclterms.c, aclcheck.c, aclregex.c ---- */
 
+/* Decimal digits, without a sign or a leading zero, up to max. */
+bool acl_number_parse(const char *chars, size_t len, uint32_t max,
+                      uint32_t *out) MUST_CHECK NONNULL;
 /* value is all of the word, or what an option has behind its '='. */
 enum result acl_ttl_parse(struct acl_parser *parser, const struct acl_word *value,
                           struct acl_terms *terms) MUST_CHECK NONNULL;

@@ -5,8 +5,7 @@
 
 #include "base/limits.h"
 
-/* Decimal digits, without a sign or a leading zero, up to max. */
-static bool parse_number(const char *chars, size_t len, uint32_t max, uint32_t *out)
+bool acl_number_parse(const char *chars, size_t len, uint32_t max, uint32_t *out)
 {
     uint64_t value = 0;
     if (len == 0 || len > 10 || (len > 1 && chars[0] == '0'))
@@ -25,10 +24,10 @@ enum result acl_ttl_parse(struct acl_parser *parser, const struct acl_word *valu
 {
     const char *dots = strstr(value->text, "..");
     uint32_t min = 0, max = 0;
-    bool is_pair =
-        dots != NULL &&
-        parse_number(value->text, (size_t)(dots - value->text), LIMIT_TTL_S, &min) &&
-        parse_number(dots + 2, strlen(dots + 2), LIMIT_TTL_S, &max);
+    bool is_pair = dots != NULL &&
+                   acl_number_parse(value->text, (size_t)(dots - value->text),
+                                    LIMIT_TTL_S, &min) &&
+                   acl_number_parse(dots + 2, strlen(dots + 2), LIMIT_TTL_S, &max);
     if (!is_pair || min > max) {
         diags_error(parser->diags, value->place, "acl-ttl",
                     "`%s`: write MIN..MAX in seconds, as 60..300, up to %d",
@@ -44,7 +43,8 @@ enum result acl_max_records_parse(struct acl_parser *parser,
                                   const struct acl_word *value, struct acl_terms *terms)
 {
     uint32_t number = 0;
-    if (!parse_number(value->text, value->len, UINT16_MAX, &number) || number == 0) {
+    if (!acl_number_parse(value->text, value->len, UINT16_MAX, &number) ||
+        number == 0) {
         diags_error(parser->diags, value->place, "acl-max-records",
                     "`%s`: write a number from 1 to %d", value->text, UINT16_MAX);
         return RES_EFORMAT;
