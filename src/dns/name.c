@@ -46,6 +46,11 @@ bool name_is_within(struct name name, struct name ancestor)
     return name_equal(name, ancestor);
 }
 
+bool name_is_below(struct name name, struct name ancestor)
+{
+    return name_is_within(name, ancestor) && !name_equal(name, ancestor);
+}
+
 unsigned name_labels(struct name name)
 {
     unsigned labels = 0;

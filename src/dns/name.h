@@ -39,6 +39,7 @@ bool name_equal(struct name a, struct name b) MUST_CHECK;
 bool name_is_root(struct name name) MUST_CHECK;
 /* Whether name is ancestor, or lies below it. */
 bool name_is_within(struct name name, struct name ancestor) MUST_CHECK;
+bool name_is_below(struct name name, struct name ancestor) MUST_CHECK;
 /* Labels without the root: 0 for the root. */
 unsigned name_labels(struct name name) MUST_CHECK;
 /* The name without its first label; of the root, the root. A view into name. */

@@ -85,11 +85,6 @@ static void find_exact(struct found *found)
         found->take(found, rewrite.zone, EXPORT_NAME, rewrite.target);
 }
 
-static bool is_strictly_within(struct name name, struct name above)
-{
-    return name_is_within(name, above) && !name_equal(name, above);
-}
-
 /* A pattern below tail, the plain part of it: the shadow that tail lies in, and all
  * shadows and dynamic zones that lie below tail. */
 static void find_below(struct found *found, struct name tail)
@@ -107,12 +102,12 @@ static void find_below(struct found *found, struct name tail)
                     name_copy(found->export->arena, name_of(&buf)));
     for (size_t i = 0; i < snapshot->settings.shadow_count; i++) {
         const struct settings_shadow *below = &snapshot->settings.shadows[i];
-        if (is_strictly_within(below->of, tail))
+        if (name_is_below(below->of, tail))
             found->take(found, zones_find(zones, below->at), EXPORT_BELOW, below->at);
     }
     for (size_t i = 0; i < zones->count; i++) {
         const struct zone *below = &zones->all[i];
-        if (below->is_dynamic && is_strictly_within(below->name, tail) &&
+        if (below->is_dynamic && name_is_below(below->name, tail) &&
             zones_shadow_at(zones, below->name) == NULL &&
             map_get(&zones->by_at, below->name.octets, below->name.len) == NULL)
             found->take(found, below, EXPORT_BELOW, below->name);

@@ -168,7 +168,7 @@ bool import_is_of_host(const struct import_rule *rule, const struct import_host 
     if (!import_is_wild(rule->identity))
         return name_equal(rule->identity, host->name);
     struct name above = name_parent(rule->identity);
-    return name_is_within(host->name, above) && !name_equal(host->name, above);
+    return name_is_below(host->name, above);
 }
 
 /* What BIND takes the rule's types to be, as far as they can be granted. */
@@ -307,23 +307,18 @@ static const struct import_shadow *shadow_at(const struct import *import,
     return shadow;
 }
 
-static bool is_strictly_within(struct name name, struct name above)
-{
-    return name_is_within(name, above) && !name_equal(name, above);
-}
-
 /* A pattern stops at no zone's edge. The name of a zone that it would come into and
  * BIND's rule would not; octets NULL: none. */
 static struct name zone_entered(const struct asking *asking, struct name base)
 {
     const struct import *import = asking->import;
     for (const struct import_shadow *s = import->shadows; s != NULL; s = s->next) {
-        if (is_strictly_within(s->of, base))
+        if (name_is_below(s->of, base))
             return s->of;
     }
     for (const struct import_zone *zone = import->zones; zone != NULL;
          zone = zone->next) {
-        if (zone != asking->zone && is_strictly_within(zone->name, base) &&
+        if (zone != asking->zone && name_is_below(zone->name, base) &&
             shadow_at(import, zone->name) == NULL)
             return zone->name;
     }

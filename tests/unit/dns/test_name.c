@@ -116,26 +116,28 @@ static void ancestors_are_whole_labels(void **state)
     static const struct {
         const char *name;
         const char *ancestor;
-        bool is_within;
+        bool is_within, is_below;
     } cases[] = {
-        {"a.example.org", "example.org", true},
-        {"example.org", "example.org", true},
-        {"example.org", "a.example.org", false},
-        {"aexample.org", "example.org", false},
-        {"a.example.org", ".", true},
-        {".", ".", true},
-        {".", "org", false},
-        {"a\\007example.org", "example.org", false},
-        {"example.com", "example.org", false},
+        {"a.example.org", "example.org", true, true},
+        {"example.org", "example.org", true, false},
+        {"example.org", "a.example.org", false, false},
+        {"aexample.org", "example.org", false, false},
+        {"a.example.org", ".", true, true},
+        {".", ".", true, false},
+        {".", "org", false, false},
+        {"a\\007example.org", "example.org", false, false},
+        {"example.com", "example.org", false, false},
     };
     struct name_buf a, b;
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++)
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct name name = message_name(cases[i].name, &a);
+        struct name ancestor = message_name(cases[i].ancestor, &b);
         assert_case(cases[i].name,
-                    name_is_within(message_name(cases[i].name, &a),
-                                   message_name(cases[i].ancestor, &b)) ==
-                        cases[i].is_within);
+                    name_is_within(name, ancestor) == cases[i].is_within);
+        assert_case(cases[i].name, name_is_below(name, ancestor) == cases[i].is_below);
+    }
     assert_false(name_is_within((struct name){0}, name_root));
     assert_false(name_is_within(name_root, (struct name){0}));
 }
