@@ -6,31 +6,16 @@
 #include <string.h>
 
 #include "base/guess.h"
-#include "base/limits.h"
-#include "net/conf.h"
 #include "tsigate/control.h"
 #include "tsigate/json_read.h"
 #include "tsigate/lines.h"
 
 const char *audit_file(struct tool *tool)
 {
-    tool->snapshot = snapshot_new(tool->conf_file);
-    if (tool->snapshot == NULL) {
-        tool_no_memory();
-        return NULL;
-    }
-    enum result result = conf_read(tool->conf_file, tool->snapshot, &tool->diags);
-    const char *file = tool->snapshot->settings.audit_file;
-    if (file != NULL)
-        return file;
-    for (const struct diag *diag = tool->diags.first; diag != NULL; diag = diag->next) {
-        char text[LIMIT_LINE_OCTETS + LIMIT_PATH_OCTETS];
-        if (diag->severity == SEVERITY_ERROR)
-            fprintf(stderr, "%s\n", diag_format(diag, text, sizeof text));
-    }
-    if (result == RES_OK)
-        tool_fail(TOOL_CONFIG, "%s has no `audit.file`: name a file", tool->conf_file);
-    return NULL;
+    const struct settings *settings = tool_settings(tool);
+    if (settings != NULL && settings->audit_file == NULL)
+        tool_tell_lack(tool, "`audit.file`: name a file");
+    return settings != NULL ? settings->audit_file : NULL;
 }
 
 /* ---- a log, line by line ---- */

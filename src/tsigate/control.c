@@ -1,7 +1,6 @@
 #include "tsigate/control.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "net/conf.h"
 #include "tsigate/json_read.h"
 
 /* The daemon's answer in all: a status has a line for each key that was used, and a
@@ -27,31 +25,14 @@ static time_t wait_of(const char *request)
                                                              : ANSWER_WAIT_S;
 }
 
-/* The control socket's path; a configuration with errors may still name it. NULL: it
- * does not, as told. */
-static const char *control_path(struct tool *tool, int *out_code)
+/* NULL: tsigate.conf does not name it, as told. */
+static const char *control_path(struct tool *tool)
 {
-    enum result result = RES_OK;
-    *out_code = TOOL_CONFIG;
-    if (tool->snapshot == NULL) {
-        tool->snapshot = snapshot_new(tool->conf_file);
-        if (tool->snapshot == NULL)
-            return NULL;
-        result = conf_read(tool->conf_file, tool->snapshot, &tool->diags);
-    }
-    const char *path = tool->snapshot->settings.control;
-    if (path != NULL)
-        return path;
-    for (const struct diag *diag = tool->diags.first; diag != NULL; diag = diag->next) {
-        char text[LIMIT_LINE_OCTETS + LIMIT_PATH_OCTETS];
-        if (diag->severity == SEVERITY_ERROR)
-            fprintf(stderr, "%s\n", diag_format(diag, text, sizeof text));
-    }
-    if (result == RES_OK)
-        tool_fail(TOOL_CONFIG,
-                  "%s has no `control`: there is no socket to ask at (SIGHUP reloads)",
-                  tool->conf_file);
-    return NULL;
+    const struct settings *settings = tool_settings(tool);
+    if (settings != NULL && settings->control == NULL)
+        tool_tell_lack(tool,
+                       "`control`: there is no socket to ask at (SIGHUP reloads)");
+    return settings != NULL ? settings->control : NULL;
 }
 
 static int connect_to(const char *path, time_t wait_s)
@@ -146,14 +127,13 @@ static int exchange(const char *path, const char *request, char *answer)
 
 int control_ask(struct tool *tool, const char *request, char **out_answer)
 {
-    int code = TOOL_DONE;
-    const char *path = control_path(tool, &code);
+    const char *path = control_path(tool);
     if (path == NULL)
-        return code;
+        return TOOL_CONFIG;
     char *answer = malloc(ANSWER_OCTETS);
     if (answer == NULL)
         return tool_no_memory();
-    code = exchange(path, request, answer);
+    int code = exchange(path, request, answer);
     if (code == TOOL_DONE)
         *out_answer = answer;
     else
@@ -164,11 +144,10 @@ int control_ask(struct tool *tool, const char *request, char **out_answer)
 int control_watch(struct tool *tool, const char *request, int *out_fd)
 {
     const struct timeval forever = {.tv_sec = 0};
-    int code = TOOL_DONE;
-    const char *path = control_path(tool, &code);
+    const char *path = control_path(tool);
     if (path == NULL)
-        return code;
-    code = send_request(path, request, out_fd);
+        return TOOL_CONFIG;
+    int code = send_request(path, request, out_fd);
     if (code == TOOL_DONE)
         (void)setsockopt(*out_fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof forever);
     return code;

@@ -224,18 +224,10 @@ static void print_diag(const struct diag *diag)
     fprintf(stderr, "%s\n", diag_format(diag, text, sizeof text));
 }
 
-static void tell_errors(const struct tool *side)
-{
-    for (const struct diag *diag = side->diags.first; diag != NULL; diag = diag->next) {
-        if (diag->severity == SEVERITY_ERROR)
-            print_diag(diag);
-    }
-}
-
 /* Without a file of the configuration's there is nothing to compare or to reload. */
 static int tell_unlisted(const struct install *install)
 {
-    tell_errors(&install->old);
+    tool_tell_errors(&install->old);
     return tool_fail(TOOL_CONFIG, "%s is none of the ACL files of %s", install->file,
                      install->tool->conf_file);
 }
@@ -271,7 +263,7 @@ int install_open_sound(struct install *install, const char *file, bool makes)
     int code = install_open(install, file, makes);
     if (code != TOOL_DONE || install->has_old)
         return code;
-    tell_errors(&install->old);
+    tool_tell_errors(&install->old);
     return tool_fail(TOOL_CONFIG, "%s stays as it was: these errors come first",
                      install->file);
 }
@@ -335,7 +327,7 @@ int install_check(struct install *install, struct acledit_text text)
     side_init(&install->new, install->tool);
     enum result result = load_side(install, &install->new, text, &listed);
     fflush(stdout);
-    tell_errors(&install->new);
+    tool_tell_errors(&install->new);
     if (install->new.diags.errors > 0)
         return TOOL_CONFIG;
     if (result != RES_OK)

@@ -162,21 +162,46 @@ enum result tool_read(struct tool *tool, const struct tool_wanted *wanted)
     return result;
 }
 
-int tool_load(struct tool *tool, const struct tool_wanted *wanted)
+void tool_tell_errors(const struct tool *tool)
 {
-    enum result result = tool_read(tool, wanted);
-    if (result == RES_OK)
-        return TOOL_DONE;
     for (const struct diag *diag = tool->diags.first; diag != NULL; diag = diag->next) {
         char text[LIMIT_LINE_OCTETS + LIMIT_PATH_OCTETS];
         if (diag->severity == SEVERITY_ERROR)
             fprintf(stderr, "%s%s%s\n", paint_on(stderr, PAINT_STRONG),
                     diag_format(diag, text, sizeof text), paint_off(stderr));
     }
+}
+
+int tool_load(struct tool *tool, const struct tool_wanted *wanted)
+{
+    enum result result = tool_read(tool, wanted);
+    if (result == RES_OK)
+        return TOOL_DONE;
+    tool_tell_errors(tool);
     if (tool->diags.errors > 0)
         return TOOL_CONFIG;
     return tool_fail(TOOL_OUTSIDE, "%s: %s", tool->conf_file,
                      result == RES_EMEM ? "out of memory" : "cannot be read");
+}
+
+const struct settings *tool_settings(struct tool *tool)
+{
+    if (tool->snapshot != NULL)
+        return &tool->snapshot->settings;
+    tool->snapshot = snapshot_new(tool->conf_file);
+    if (tool->snapshot == NULL ||
+        conf_read(tool->conf_file, tool->snapshot, &tool->diags) == RES_EMEM) {
+        tool_no_memory();
+        return NULL;
+    }
+    return &tool->snapshot->settings;
+}
+
+void tool_tell_lack(const struct tool *tool, const char *setting)
+{
+    tool_tell_errors(tool);
+    if (tool->diags.errors == 0)
+        tool_fail(TOOL_CONFIG, "%s has no %s", tool->conf_file, setting);
 }
 
 /* ---- words and output ---- */

@@ -91,6 +91,13 @@ enum result tool_read(struct tool *tool,
  * or TOOL_CONFIG. */
 int tool_load(struct tool *tool, const struct tool_wanted *wanted) MUST_CHECK NONNULL;
 
+/* What tsigate.conf alone says, also where it has errors. NULL: no memory, as told. */
+const struct settings *tool_settings(struct tool *tool) MUST_CHECK NONNULL;
+/* That it lacks a setting: its errors on stderr, or where it has none, that. */
+void tool_tell_lack(const struct tool *tool, const char *setting) NONNULL;
+/* The errors in tool->diags, on stderr. */
+void tool_tell_errors(const struct tool *tool) NONNULL;
+
 /* ---- words and output ---- */
 
 /* "; did you mean NAME", of the hosts of the loaded ACL, for word; "" if none is near.
