@@ -476,6 +476,26 @@ static void test_target_is_cname(void **state)
         strstr(stage_line(&stage, ask, "result"), "\"primary_rcode\":\"YXRRSET\""));
 }
 
+/* Whichever of a message's targets it is, and with lego, which deletes before it adds.
+ */
+static void test_each_target_is_guarded(void **state)
+{
+    const struct wish wish = {.key = MX1,
+                              .zone = DYN,
+                              .items = {{UPDATE_DELETE_RRSET, NATIVE, "TXT"},
+                                        ADD(NATIVE, 1),
+                                        ADD(SHARED, 2)}};
+    static const char *const names[] = {NATIVE, SHARED};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        primary_add(&stage.primary, names[i], "CNAME", "elsewhere.example.");
+        expect_reply(stage_ask(&stage, &wish), RCODE_REFUSED, "target-is-cname");
+        primary_remove(&stage.primary, names[i], "CNAME");
+        stage_advance(&stage, SECOND);
+    }
+}
+
 /* ---- prerequisites ---- */
 
 static struct ask *add_if(uint16_t class, unsigned n)
@@ -519,6 +539,7 @@ int main(void)
         CASE(test_lookup_cache),
         CASE(test_reload_empties_the_cache),
         CASE(test_target_is_cname),
+        CASE(test_each_target_is_guarded),
         CASE(test_prerequisites),
     };
 
