@@ -178,7 +178,7 @@ static bool ask_authorities(struct check *check, struct name owner)
         find(check, FOUND_FAILURE, "no TLSA at %s",
              tool_name_text(check->tool, authority->target));
     else if (check->finding_count == before)
-        find(check, FOUND_GOOD, "%zu TLSA at %s%s, the same at all %zu name servers",
+        find(check, FOUND_GOOD, "%zu TLSA at %s%s, the same at every name server (%zu)",
              check->rrset.count, tool_name_text(check->tool, authority->target),
              name_equal(owner, authority->target) ? "" : " (by CNAME)",
              authority->count);

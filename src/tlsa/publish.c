@@ -87,8 +87,8 @@ static int wait_for(struct publish *publish, struct name owner,
         (void)poll(NULL, 0, WAIT_INTERVAL_MS);
     }
     if (!tool->is_json)
-        writer_printf(&tool->out, "served   by all %zu name servers of %s\n",
-                      authority.count, tool_name_text(tool, authority.zone));
+        writer_printf(&tool->out, "served   by every name server of %s (%zu)\n",
+                      tool_name_text(tool, authority.zone), authority.count);
     return TOOL_DONE;
 }
 

@@ -100,8 +100,8 @@ static int begin(struct pass *pass)
             goal.name_count > 0 ? ", and the records stay as they are" : "");
     if (pass->saved->left_count > left_count)
         say(pass,
-            "%zu records are left over at names that deploy.conf has no more: "
-            "rollover --status has them",
+            "left over at names that deploy.conf has no more: %zu TLSA, which "
+            "rollover --status has",
             pass->saved->left_count - left_count);
     if (pass->site->is_dry)
         return TOOL_DONE;

@@ -214,7 +214,7 @@ def test_a_name_that_is_taken_out(host_of_two):
     data, = tlsa_at(host, 25) - {STRANGER}
     host.write_conf()
     done = host.rollover("--wait")
-    assert "mx1: 1 records are left over at names that deploy.conf has no more" in done.stdout
+    assert "mx1: left over at names that deploy.conf has no more: 1 TLSA" in done.stdout
     assert tlsa_at(host, 25) == tlsa_at(host, 465) == {STRANGER, data}
     assert host.step() == "done"
     assert "left" not in host.rollover().stdout

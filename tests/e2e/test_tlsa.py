@@ -136,7 +136,7 @@ def test_wait(new_lab, certificate, tmp_path):
     done = publish(gateway, gateway.key(), certificate, *words, primary.port,
                    NAME, "25/tcp", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith(f"served   by all 1 name servers of {SHADOW}.\n")
+    assert done.stdout.endswith(f"served   by every name server of {SHADOW}. (1)\n")
     # A name server that has nothing to say of it: it is published, and the wait fails.
     done = publish(gateway, gateway.key(), certificate, *words, gateway.port,
                    NAME, "25/tcp", folder=tmp_path)
