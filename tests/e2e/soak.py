@@ -49,6 +49,7 @@ UNKNOWN = ("outcome-unknown", "audit-unavailable", "repeated", "no answer", "per
 # What a host may hear instead of what it is due: of mishaps, and when it asks too often.
 EXCUSES = (*UNKNOWN, "primary-unreachable", "lookup-failed", "primary-failed",
            "rate-limited", "time-skew")
+NOT_GRANTED = ("name-not-granted", "prerequisite-not-granted")
 
 
 class Slot:
@@ -244,8 +245,8 @@ class Client:
         reason = reply.reason or f"{reply.rcode} {reply.tsig.error}"
         if reply.tsig.error == wire.BADTIME:
             reason = "time-skew"
-        assert (reason in EXCUSES or (reason == "name-not-granted" and not granted)
-                or (reason == "prerequisite-failed" and fails)), f"{what}: {reason}"
+        assert (reason in EXCUSES or (reason == "prerequisite-failed" and fails)
+                or (reason in NOT_GRANTED and not granted)), f"{what}: {reason}"
         return reason if at_once or reply.rcode == "REFUSED" else "perhaps"
 
     def ask(self, host):
