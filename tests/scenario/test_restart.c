@@ -200,6 +200,21 @@ static void test_start_rule_ends(void **state)
     expect_reply(stage_ask(&stage, &wish), RCODE_NOERROR, "");
 }
 
+/* T-8's window has whole seconds: the rule holds for the rest of its last one too. */
+static void test_start_rule_within_its_last_second(void **state)
+{
+    (void)state;
+    stage_advance(&stage, SECOND / 5);
+    struct ask *before = add_native(1);
+    expect_reply(before, RCODE_NOERROR, "");
+    stage_advance(&stage, SECOND / 5);
+    stage.paper.is_unusable = true;
+    stage_restart(&stage);
+    stage_advance(&stage, 300 * SECOND + SECOND / 5);
+    expect_reply(stage_repeat(&stage, before, false), RCODE_NOTAUTH, "time-skew");
+    assert_int_equal(before->applied, 1);
+}
+
 /* No audit file at all: there is nothing that could be replayed. */
 static void test_first_start_has_no_such_rule(void **state)
 {
@@ -223,6 +238,7 @@ int main(void)
         CASE(test_restart_while_in_flight),
         CASE(test_start_rule),
         CASE(test_start_rule_ends),
+        CASE(test_start_rule_within_its_last_second),
         CASE(test_first_start_has_no_such_rule),
     };
 
