@@ -121,6 +121,18 @@ static void see_refused(const struct refusal *refusal, size_t i)
     assert_null(strstr(stage.log, "rule= ")); /* of none it is "-" */
 }
 
+/* The one record that is outside is the one that the audit tells. */
+static void test_words_of_an_outsider(void **state)
+{
+    (void)state;
+    struct ask *ask = stage_ask(
+        &stage,
+        &(struct wish){.key = MX1, .items = {ADD(TARGET, 1), ADD("x.example.com", 2)}});
+    const char *line = stage_line(&stage, ask, "result");
+    assert_non_null(strstr(line, "\"original\":\"x.example.com\""));
+    assert_null(strstr(line, TARGET));
+}
+
 static void test_refusals(void **state)
 {
     const struct refusal refusals[] = {
@@ -530,6 +542,7 @@ int main(void)
         CASE(test_delete_then_add),
         CASE(test_delete_name),
         CASE(test_empty_update),
+        CASE(test_words_of_an_outsider),
         CASE(test_refusals),
         CASE(test_host_from_its_own_network),
         CASE(test_strangers),

@@ -332,48 +332,6 @@ static void test_every_bit(void **state)
     assert_int_equal(verified, 16 + 13 + 7);
 }
 
-/* ---- I10 ---- */
-
-/* Whatever it is short of memory for, the gate permits nothing; with enough, it does.
- */
-static void expect_all_or_nothing(const char *host, const char *zone,
-                                  const struct site_item *items, size_t count,
-                                  size_t lookups)
-{
-    uint8_t octets[1024];
-    struct writer w = writer_of(octets, sizeof octets);
-    site_write_update(&site, zone, items, count, &w);
-    const struct gate_subject subject = site_subject(&site, host);
-    const struct wire_msg msg = site_walk(&w);
-    struct plan plan = {.reason = REASON_UNDECIDED};
-    size_t limit = 0;
-    while (plan.reason != REASON_PERMITTED) {
-        struct arena arena;
-        limit += 16;
-        assert_true(limit < 65536);
-        arena_init(&arena, 16, limit);
-        gate_judge(site.snapshot, &subject, &msg, &arena, &plan);
-        arena_fini(&arena);
-        if (plan.reason == REASON_PERMITTED)
-            continue;
-        assert_int_equal(plan.reason, REASON_UNDECIDED);
-        assert_int_equal(plan.action, PLAN_REPLY);
-    }
-    assert_true(limit > 128);
-    assert_int_equal(plan.action, lookups > 0 ? PLAN_LOOKUP : PLAN_FORWARD);
-    assert_int_equal(plan.lookup_count, lookups);
-}
-
-static void test_judge_without_memory(void **state)
-{
-    (void)state;
-    const struct site_item adds[] = {ADD(MX1, "TXT", SITE_TOKEN),
-                                     ADD(TLSA_MX1, "TLSA", TLSA_OK)};
-    const struct site_item deletion = DELETE_NAME(NATIVE);
-    expect_all_or_nothing("mx1.duckcorp.org", "duckcorp.org", adds, 2, 2);
-    expect_all_or_nothing("kea.duckcorp.org", "dyn.duckcorp.org", &deletion, 1, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,7 +339,6 @@ int main(void)
         cmocka_unit_test(test_drop),
         cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_every_bit),
-        cmocka_unit_test(test_judge_without_memory),
     };
     return cmocka_run_group_tests(tests, open_site, close_site);
 }
