@@ -713,7 +713,9 @@ def test_who_is_stopped_stops_what_it_runs(site, ends):
     """It may hang: the lock is free at once, and the next run tells again."""
     late = site.folder / "late"
     site.write(("d", PAIR, f'tell = {{ command = "touch {site.told}; sleep 2; touch {late}"; }};'))
-    process = subprocess.Popen([TLSA, "deploy", "--deploy-conf", site.conf])
+    process = subprocess.Popen(  # a shell's job in the background ignores SIGINT
+        [TLSA, "deploy", "--deploy-conf", site.conf],
+        preexec_fn=lambda: signal.signal(ends, signal.SIG_DFL))
     until = time.monotonic() + 30
     while not site.told.exists() and time.monotonic() < until:
         time.sleep(0.05)
