@@ -2,6 +2,9 @@
 
 #include <openssl/err.h>
 #include <stdbool.h>
+#include <time.h>
+
+#include "base/timestamp.h"
 
 static enum result read_both(struct material *material, const char *certificate,
                              const char *key, struct diags *diags)
@@ -30,12 +33,25 @@ static bool is_private(EVP_PKEY *key)
     return is_whole;
 }
 
+static const char *time_text(const ASN1_TIME *time, char text[TIMESTAMP_TEXT_OCTETS])
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(time, &tm) != 1)
+        return "a time that cannot be read";
+    return timestamp_format(timegm(&tm), text);
+}
+
 static enum result check_time(X509 *certificate, const char *path, struct diags *diags)
 {
-    if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0)
-        return certfile_refuse(diags, path, "the certificate is not valid yet");
-    if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
-        return certfile_refuse(diags, path, "the certificate has expired");
+    const ASN1_TIME *begin = X509_get0_notBefore(certificate);
+    const ASN1_TIME *end = X509_get0_notAfter(certificate);
+    char text[TIMESTAMP_TEXT_OCTETS];
+    if (X509_cmp_current_time(begin) > 0)
+        return certfile_refuse(diags, path, "the certificate is not valid before %s",
+                               time_text(begin, text));
+    if (X509_cmp_current_time(end) < 0)
+        return certfile_refuse(diags, path, "the certificate has expired, at %s",
+                               time_text(end, text));
     return RES_OK;
 }
 

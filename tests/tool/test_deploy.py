@@ -211,7 +211,7 @@ def test_a_key_that_is_not_the_certificates_touches_nothing(site):
 
 
 def test_an_expired_certificate_touches_nothing(site):
-    assert "the certificate has expired" in refuse(site, "expired.pem", "expired.key")
+    assert "the certificate has expired, at 20" in refuse(site, "expired.pem", "expired.key")
 
 
 def test_a_public_key_is_no_key(site):
