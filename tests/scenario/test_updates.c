@@ -236,6 +236,21 @@ static void expect_skew(const struct stranger *stranger)
         assert_non_null(strstr(stage.log, wanted));
 }
 
+/* P0: nobody answers an answer. */
+static void test_replies_are_dropped(void **state)
+{
+    static const uint8_t octets[][LIMIT_HEADER_OCTETS] = {
+        {0, 0, 0x80 | OPCODE_UPDATE << 3}, {0, 0, 0x80 | OPCODE_QUERY << 3}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(octets); i++) {
+        struct ask *ask = stage_send(&stage, octets[i], sizeof(octets[i]));
+        assert_int_equal(ask->opened.fate, TXN_DROPPED);
+        assert_int_equal(ask->replies, 0);
+        assert_int_equal(stage_counter(&stage, "dropped"), i + 1);
+    }
+}
+
 /* Who does not verify: no signature, no reason, no audit line (T-15, I5, I7). */
 static void test_strangers(void **state)
 {
@@ -545,6 +560,7 @@ int main(void)
         CASE(test_words_of_an_outsider),
         CASE(test_refusals),
         CASE(test_host_from_its_own_network),
+        CASE(test_replies_are_dropped),
         CASE(test_strangers),
         CASE(test_two_originals),
         CASE(test_persist_until),
