@@ -65,6 +65,16 @@ static void test_queries_take_no_token(void **state)
 }
 
 /* so many of a host wait, and no more. */
+/* A clock that is set right fills nobody's bucket. */
+static void test_rate_by_the_monotonic_clock(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        expect_reply(add_native(i), RCODE_NOERROR, "");
+    stage.now.real_us += 3600 * SECOND;
+    expect_reply(add_native(3), RCODE_REFUSED, "rate-limited");
+}
+
 static void test_host_waiting(void **state)
 {
     (void)state;
@@ -512,6 +522,7 @@ int main(void)
         SMALL(test_host_rate),
         SMALL(test_copies_take_no_token),
         SMALL(test_queries_take_no_token),
+        SMALL(test_rate_by_the_monotonic_clock),
         SMALL(test_host_waiting),
         SMALL(test_key_without_host_takes_nothing),
         SMALL(test_waiting_queries),
