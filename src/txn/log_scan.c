@@ -12,12 +12,6 @@
 #include "txn/log_form.h"
 #include "txn/log_read.h"
 
-/* A host's name, once for all its requests. */
-struct host {
-    size_t len;
-    char name[];
-};
-
 /* An intent whose result has not been seen. */
 struct pending {
     struct pending *before, *next;
@@ -34,7 +28,7 @@ struct log_scan {
     uint64_t signed_from_s;
     struct sha256 *sha256;  /* NULL: no memory for one, which only takes longer */
     struct log_chain chain; /* without it: others take the chain on */
-    struct map hosts;
+    struct map hosts;       /* names: one for all requests of a host */
     struct map by_key;
     struct pending *first, *last; /* in file order */
     size_t unresolved;
@@ -69,7 +63,7 @@ struct log_scan *log_scan_new(uint64_t signed_from_s)
 void log_scan_free(struct log_scan **scan)
 {
     size_t cursor = 0;
-    struct host *host;
+    char *host;
 
     if (*scan == NULL)
         return;
@@ -95,20 +89,19 @@ static const char *host_name(struct log_scan *scan, struct log_span span)
 {
     char text[NAME_TEXT_OCTETS];
     size_t len = strlen(log_span_text(span, text, sizeof(text)));
-    struct host *host = map_get(&scan->hosts, text, len);
+    char *host = map_get(&scan->hosts, text, len);
 
     if (host != NULL)
-        return host->name;
-    host = malloc(sizeof(*host) + len + 1);
+        return host;
+    host = malloc(len + 1);
     if (host == NULL)
         return NULL;
-    host->len = len;
-    memcpy(host->name, text, len + 1);
-    if (map_put(&scan->hosts, host->name, len, host) != RES_OK) {
+    memcpy(host, text, len + 1);
+    if (map_put(&scan->hosts, host, len, host) != RES_OK) {
         free(host);
         return NULL;
     }
-    return host->name;
+    return host;
 }
 
 static bool read_rcode(struct log_span span, enum rcode *out)
