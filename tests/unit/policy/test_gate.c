@@ -269,6 +269,8 @@ static void test_verify(void **state)
         assert_int_equal(inquiry.is_walked, c->opcode != 4);
         check_claim(c, &inquiry.claimed);
         if (c->is_verified) {
+            assert_int_equal(inquiry.verified.time_signed_s, SITE_NOW_S + c->skew_s);
+            assert_int_equal(inquiry.verified.fudge_s, c->fudge_s); /* T-9 */
             assert_int_equal(inquiry.verified.request_mac.len, 32 - c->cut_mac);
             assert_int_equal(inquiry.verified.full_mac.len, 32);
             assert_memory_equal(inquiry.verified.request_mac.octets,
