@@ -304,8 +304,11 @@ static void read_tsig(struct ask *ask, int64_t now_s)
         return;
     ask->is_signed = true;
     assert_true(ask->is_genuine);
-    if (tsig.error == TSIG_BADTIME)
+    if (tsig.error == TSIG_BADTIME) {
+        struct reader other = reader_of(tsig.other, tsig.other_len);
+        assert_int_equal(reader_u48(&other), now_s); /* T-9 */
         now_s = (int64_t)tsig.time_signed_s;
+    }
     assert_int_equal(
         tsig_verify(&ask->msg, &tsig, ask->hmac, &ask->mac, now_s, ASK_FUDGE_S, &mac),
         REASON_PERMITTED);
