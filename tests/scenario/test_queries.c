@@ -271,6 +271,12 @@ static void test_read_back_truncates(void **state)
     assert_true(ask->msg.header.flags & FLAG_TC);
     assert_int_equal(answers(ask), 0);
     assert_true(ask->is_signed);
+    assert_false(ask->msg.has_opt);
+    ask = stage_ask(
+        &stage,
+        &(struct wish){.key = MX1, .query = TARGET, .query_type = "TXT", .edns = 600});
+    assert_true(ask->msg.header.flags & FLAG_TC);
+    assert_true(ask->msg.has_opt); /* W-9 */
     ask = query(MX1, TARGET, "TXT", true);
     assert_int_equal(answers(ask), 15);
 }
