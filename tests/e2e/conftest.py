@@ -35,6 +35,16 @@ def module_lab(new_lab):
     return shared
 
 
+@pytest.fixture(scope="module")
+def authority(module_lab):
+    return module_lab.start_authority()
+
+
+@pytest.fixture
+def resolver(module_lab, authority):
+    return next(program for program in module_lab.programs if program.name == "resolver")
+
+
 @pytest.fixture
 def lab(module_lab):
     """A running primary and gateway; no record and no change of a static zone stays."""

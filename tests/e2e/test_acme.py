@@ -20,16 +20,6 @@ NAMES = pytest.mark.parametrize("names", [[MX1], [MX1, f"*.{MX1}"]],
                                 ids=["one-name", "name-and-wildcard"])
 
 
-@pytest.fixture(scope="module")
-def authority(module_lab):
-    return module_lab.start_authority()
-
-
-@pytest.fixture
-def resolver(module_lab, authority):
-    return next(program for program in module_lab.programs if program.name == "resolver")
-
-
 @NAMES
 def test_certbot(gateway, authority, tmp_path, names):
     done = clients.certbot(tmp_path, authority, gateway.port, gateway.key(), *names)

@@ -13,11 +13,6 @@ from test_acme import nsupdate_hook
 MX1 = f"mx1.{STATIC}"
 
 
-@pytest.fixture(scope="module")
-def authority(module_lab):
-    return module_lab.start_authority()
-
-
 class Host:
     """A folder with the hooks of `make install` and a recording tsigate-tlsa."""
 

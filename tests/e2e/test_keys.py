@@ -19,16 +19,6 @@ CHALLENGE = f"_acme-challenge.{HOST}"
 NUMBERS = itertools.count(1)  # each key has a name of its own in the audit log
 
 
-@pytest.fixture(scope="module")
-def authority(module_lab):
-    return module_lab.start_authority()
-
-
-@pytest.fixture
-def resolver(module_lab, authority):
-    return next(program for program in module_lab.programs if program.name == "resolver")
-
-
 class Made:
     """A key and its client's file; `script` is what to do on the host."""
 

@@ -16,28 +16,20 @@ ANSWER_S = 2.9
 RECOVERY_S = 20
 
 
-@pytest.fixture(scope="module")
-def frail_lab(new_lab):
-    lab = new_lab()
-    lab.start_primary()
-    lab.start_gateway()
-    return lab
-
-
 @pytest.fixture
-def gateway(frail_lab):
+def gateway(module_lab):
     """After each test primary and gateway are at work again, and nothing stays behind."""
-    yield frail_lab.gateway
-    assert frail_lab.primary.alive
-    assert frail_lab.gateway.alive
-    recovered(frail_lab.gateway)
-    assert send(frail_lab.gateway, wire.delete(CHALLENGE, "TXT")).rcode == "NOERROR"
-    assert frail_lab.primary.records() == set()
+    yield module_lab.gateway
+    assert module_lab.primary.alive
+    assert module_lab.gateway.alive
+    recovered(module_lab.gateway)
+    assert send(module_lab.gateway, wire.delete(CHALLENGE, "TXT")).rcode == "NOERROR"
+    assert module_lab.primary.records() == set()
 
 
 @pytest.fixture
-def primary(frail_lab, gateway):
-    return frail_lab.primary
+def primary(module_lab, gateway):
+    return module_lab.primary
 
 
 @pytest.fixture
