@@ -124,13 +124,11 @@ static const struct principal *owner_of(const struct txn_entry *entry)
     return (const struct principal *)(count - offsetof(struct principal, transactions));
 }
 
-/* One that is in progress is unknown until its result follows. */
-static enum result write_carried(struct txns *txns, const struct txn_entry *entry,
-                                 struct txn_now now)
+static enum result carry(struct txns *txns, const struct txn_entry *entry,
+                         enum reason reason, enum rcode rcode, struct txn_now now)
 {
     char host[NAME_TEXT_OCTETS];
     struct tsig_mac mac = {.len = TXN_TABLE_ID_OCTETS};
-    bool is_done = entry->txn == NULL;
     const struct log_line line = {
         .event = LOG_CARRIED,
         .time_us = now.real_us,
@@ -138,16 +136,40 @@ static enum result write_carried(struct txns *txns, const struct txn_entry *entr
         .host = name_to_text(owner_of(entry)->name, host),
         .full_mac = &mac,
         .until_s = entry->until_real_s,
-        .reason = is_done ? (enum reason)entry->reason : REASON_OUTCOME_UNKNOWN,
-        .rcode = is_done ? (enum rcode)entry->rcode : RCODE_SERVFAIL,
+        .reason = reason,
+        .rcode = rcode,
     };
     memcpy(mac.octets, entry->id, sizeof entry->id);
-    return append_line(txns, &line);
+    enum result res =
+        txns->lines.len >= TXN_LINES_OCTETS ? journal_commit(txns) : RES_OK;
+    return res == RES_OK ? append_line(txns, &line) : res;
+}
+
+/* One that is in progress is unknown until its result follows. */
+static enum result carry_entry(struct txns *txns, const struct txn_entry *entry,
+                               struct txn_now now)
+{
+    return entry->txn == NULL
+               ? carry(txns, entry, (enum reason)entry->reason,
+                       (enum rcode)entry->rcode, now)
+               : carry(txns, entry, REASON_OUTCOME_UNKNOWN, RCODE_SERVFAIL, now);
+}
+
+/* The old file has the result already, and only its sync is awaited: none follows in
+ * the new one. It stands there after what the entry says, and the later word counts. */
+static enum result carry_syncing(struct txns *txns, const struct txn *txn,
+                                 struct txn_now now)
+{
+    const struct txn_entry *entry =
+        txn_table_find(txns->table, &txn->verified.full_mac);
+    return entry == NULL ? RES_OK
+                         : carry(txns, entry, txn->plan.reason, txn->rcode, now);
 }
 
 enum result txns_rotated(struct txns *txns, struct txn_now now, uint64_t *out_carried)
 {
     const struct txn_entry *entry;
+    const struct txn *txn;
     struct log_line line = {
         .event = LOG_ROTATED,
         .time_us = now.real_us,
@@ -159,10 +181,13 @@ enum result txns_rotated(struct txns *txns, struct txn_now now, uint64_t *out_ca
     enum result res = append_line(txns, &line);
     cursor = 0;
     while (res == RES_OK && (entry = txn_table_next(txns->table, &cursor)) != NULL) {
-        if (txns->lines.len >= TXN_LINES_OCTETS)
-            res = journal_commit(txns);
-        if (res == RES_OK && is_live(entry, now))
-            res = write_carried(txns, entry, now);
+        if (is_live(entry, now))
+            res = carry_entry(txns, entry, now);
+    }
+    TAILQ_FOREACH(txn, &txns->syncing, queue)
+    {
+        if (res == RES_OK)
+            res = carry_syncing(txns, txn, now);
     }
     *out_carried = line.carried;
     return res == RES_OK ? journal_commit(txns) : res;

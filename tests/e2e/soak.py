@@ -293,12 +293,15 @@ class Client:
         return reply.rcode
 
     def come_again(self, host):
-        """I4: whatever is answered, the zone stays as it is."""
+        """I4, T-19: the answer is the recorded one, or that it is too old, and the zone
+        stays as it is."""
         if host.answered:
             request, slot = self.dice.choice(host.answered)
             reply, _ = self.exchange(request)
             outcome = reply.rcode if reply else "no answer"
             slot.note(f"again {request.id}", outcome)
+            assert outcome in ("NOERROR", "NOTAUTH", "no answer"), (
+                f"{host.name}: {outcome} {reply.reason} now, and NOERROR before")
             self.soak.counter.count("replay", outcome)
 
     def hang_up(self, host):

@@ -103,6 +103,31 @@ static void test_restart_after_a_rotation(void **state)
     assert_in_range(open->applied, 0, 1);
 }
 
+/* L-4: nor does it take the old file for what waits for its sync: the result is there,
+ * and no line in the new one would follow. */
+static void test_restart_after_a_rotation_within_a_sync(void **state)
+{
+    static const int64_t delays_us[] = {SECOND, 4 * SECOND}; /* F-5 is between them */
+    static const enum rcode rcodes[] = {RCODE_NOERROR, RCODE_SERVFAIL};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t carried = 0;
+        stage.paper.sync_delay_us = delays_us[i];
+        struct ask *before = add_native(1 + i);
+        stage_advance(&stage, delays_us[i] - SECOND / 2);
+        log_scan_free(&stage.paper.scan);
+        stage.paper.scan = log_scan_new(0);
+        assert_int_equal(txns_rotated(stage.txns, stage.now, &carried), RES_OK);
+        assert_int_equal(carried, 1 + i);
+        stage_advance(&stage, SECOND);
+        expect_reply(before, rcodes[i], NULL);
+        stage_restart(&stage);
+        expect_reply(stage_repeat(&stage, before, false), RCODE_NOERROR, "");
+        assert_int_equal(before->applied, 1);
+    }
+}
+
 /* T-20: a power failure may have taken intents that were not yet on disk. What was
  * signed before it is too old, also for the start after the next one. */
 static void test_machine_restarts(void **state)
@@ -233,6 +258,7 @@ int main(void)
         CASE(test_restart_after_the_window),
         CASE(test_restart_after_a_late_answer),
         CASE(test_restart_after_a_rotation),
+        CASE(test_restart_after_a_rotation_within_a_sync),
         CASE(test_machine_restarts),
         CASE(test_what_was_forgotten_stays_so),
         CASE(test_restart_while_in_flight),
