@@ -150,22 +150,28 @@ enum result rollover_begin(struct rollover_state *state,
 
 /* ---- what is next ---- */
 
-int64_t rollover_until(const struct rollover_state *state)
+/* A second more, because the clocks are cut to seconds. */
+static int64_t wait_s(const struct rollover_state *state)
 {
-    return state->since.wall_s + ROLLOVER_TTLS * (int64_t)state->ttl_s;
+    return state->ttl_s == 0 ? 0 : ROLLOVER_TTLS * (int64_t)state->ttl_s + 1;
 }
 
-/* How much of the wait is left; where the wall leapt ahead, by the other clock. */
+int64_t rollover_until(const struct rollover_state *state)
+{
+    return state->since.wall_s + wait_s(state);
+}
+
+/* How much of the wait is left, by the clock that has moved less: the wall may have
+ * leapt ahead. */
 static int64_t left_s(const struct rollover_state *state,
                       const struct rollover_time *now)
 {
     const struct rollover_time *since = &state->since;
     int64_t passed_s = now->wall_s - since->wall_s;
     bool is_same_boot = now->boot[0] != '\0' && strcmp(now->boot, since->boot) == 0;
-    /* Both are cut to seconds: one more or less is no leap. */
-    if (is_same_boot && now->boot_s - since->boot_s < passed_s - 1)
+    if (is_same_boot && now->boot_s - since->boot_s < passed_s)
         passed_s = now->boot_s - since->boot_s;
-    return ROLLOVER_TTLS * (int64_t)state->ttl_s - passed_s;
+    return wait_s(state) - passed_s;
 }
 
 static enum rollover_action next_of_publish(struct rollover_state *state,

@@ -15,8 +15,8 @@ import pytest
 
 from lab import ACL, SHADOW, free_port
 from listener import Listener
-from test_rollover_steps import NAME, OWNER, STRANGER, TARGET, UNSIGNED, host, is_good, \
-    resolver
+from test_rollover_steps import NAME, OWNER, STRANGER, TARGET, UNSIGNED, WAIT_S, host, \
+    is_good, resolver
 from test_tlsa import tlsa_of
 
 __all__ = ["host", "resolver"]
@@ -98,7 +98,7 @@ def test_a_lame_server_holds_it_up_and_undoes_nothing(host, bent, rcode):
     assert host.step() == "wait"
     saved = (host.state / "mx1.rollover").read_text()
     bent.bend = lame(rcode)
-    time.sleep(2.1)
+    time.sleep(WAIT_S)
     done = host.rollover()
     said = "it is not authoritative" if rcode == dns.rcode.NOERROR else dns.rcode.to_text(rcode)
     assert (done.returncode, done.stderr) == (0, "")

@@ -37,36 +37,36 @@ static const struct {
      300, 0},
     {"all serve: the wait begins", ROLLOVER_PUBLISH, 300, 0,
      {ROLLOVER_SERVES, true, 300, true}, 1000, ROLLOVER_DO_SLEEP, ROLLOVER_WAIT, 300,
-     1600},
+     1601},
     {"the greatest TTL counts: seen before", ROLLOVER_PUBLISH, 3600, 0,
      {ROLLOVER_SERVES, true, 300, true}, 1000, ROLLOVER_DO_SLEEP, ROLLOVER_WAIT, 3600,
-     8200},
+     8201},
     {"the greatest TTL counts: seen now", ROLLOVER_PUBLISH, 60, 0,
      {ROLLOVER_SERVES, true, 300, true}, 1000, ROLLOVER_DO_SLEEP, ROLLOVER_WAIT, 300,
-     1600},
+     1601},
     {"nothing is published: no wait", ROLLOVER_PUBLISH, 0, 0,
      {ROLLOVER_SERVES, false, 0, false}, 1000, ROLLOVER_DO_DEPLOY, ROLLOVER_DEPLOY, 0,
      0},
     /* wait */
     {"a second too early", ROLLOVER_WAIT, 300, 1000,
-     {ROLLOVER_SERVES, true, 300, false}, 1599, ROLLOVER_DO_SLEEP, ROLLOVER_WAIT, 300,
-     1600},
-    {"it is over", ROLLOVER_WAIT, 300, 1000, {ROLLOVER_SERVES, true, 300, false}, 1600,
+     {ROLLOVER_SERVES, true, 300, false}, 1600, ROLLOVER_DO_SLEEP, ROLLOVER_WAIT, 300,
+     1601},
+    {"it is over", ROLLOVER_WAIT, 300, 1000, {ROLLOVER_SERVES, true, 300, false}, 1601,
      ROLLOVER_DO_DEPLOY, ROLLOVER_DEPLOY, 300, 0},
     {"over long since, as after a power cut", ROLLOVER_WAIT, 300, 1000,
      {ROLLOVER_SERVES, true, 300, false}, 1000000, ROLLOVER_DO_DEPLOY, ROLLOVER_DEPLOY,
      300, 0},
     {"a greater TTL makes it longer", ROLLOVER_WAIT, 300, 1000,
      {ROLLOVER_SERVES, true, 900, false}, 1600, ROLLOVER_DO_SLEEP, ROLLOVER_WAIT, 900,
-     2800},
+     2801},
     {"the clock went back: it begins anew", ROLLOVER_WAIT, 300, 1000,
      {ROLLOVER_SERVES, true, 300, false}, 500, ROLLOVER_DO_SLEEP, ROLLOVER_WAIT, 300,
-     1100},
+     1101},
     {"a name server away while it lasts", ROLLOVER_WAIT, 300, 1000,
      {ROLLOVER_AWAY, true, 300, false}, 1100, ROLLOVER_DO_SLEEP, ROLLOVER_WAIT, 300,
-     1600},
+     1601},
     {"a name server away at its end", ROLLOVER_WAIT, 300, 1000,
-     {ROLLOVER_AWAY, true, 300, false}, 1600, ROLLOVER_DO_ASK_AGAIN, ROLLOVER_WAIT, 300,
+     {ROLLOVER_AWAY, true, 300, false}, 1601, ROLLOVER_DO_ASK_AGAIN, ROLLOVER_WAIT, 300,
      0},
     {"an operator deleted the record", ROLLOVER_WAIT, 300, 1000,
      {ROLLOVER_LACKS, true, 300, false}, 1599, ROLLOVER_DO_PUBLISH, ROLLOVER_PUBLISH,
@@ -156,13 +156,13 @@ static void test_clocks(void **state)
         enum rollover_action action;
         int64_t until_s;
     } clocks[] = {
-        {"both say so", {1600, 610, "a"}, ROLLOVER_DO_DEPLOY, 0},
-        {"a part of a second", {1599, 608, "a"}, ROLLOVER_DO_SLEEP, 1600},
-        {"the wall leaps ahead", {1000000, 20, "a"}, ROLLOVER_DO_SLEEP, 1000590},
-        {"a second by the wall", {1001, 700, "a"}, ROLLOVER_DO_SLEEP, 1600},
-        {"the wall goes back", {500, 700, "a"}, ROLLOVER_DO_SLEEP, 1100},
-        {"another boot", {1600, 5, "b"}, ROLLOVER_DO_DEPLOY, 0},
-        {"no boot is known", {1600, 0, ""}, ROLLOVER_DO_DEPLOY, 0},
+        {"both say so", {1601, 611, "a"}, ROLLOVER_DO_DEPLOY, 0},
+        {"a second by the other clock", {1601, 610, "a"}, ROLLOVER_DO_SLEEP, 1602},
+        {"the wall leaps ahead", {1000000, 20, "a"}, ROLLOVER_DO_SLEEP, 1000591},
+        {"a second by the wall", {1001, 700, "a"}, ROLLOVER_DO_SLEEP, 1601},
+        {"the wall goes back", {500, 700, "a"}, ROLLOVER_DO_SLEEP, 1101},
+        {"another boot", {1601, 5, "b"}, ROLLOVER_DO_DEPLOY, 0},
+        {"no boot is known", {1601, 0, ""}, ROLLOVER_DO_DEPLOY, 0},
     };
     for (size_t i = 0; i < COUNT_OF(clocks); i++) {
         struct rollover_state saved = {
@@ -234,7 +234,7 @@ static void test_no_cache_is_ever_wrong(void **state)
             assert_true((records & (deployed_s >= 0 ? NEW : OLD)) != 0);
         }
     }
-    assert_int_equal(deployed_s, published_s + LAG_S + 2 * TTL_S);
+    assert_int_equal(deployed_s, published_s + LAG_S + 2 * TTL_S + 1);
     assert_int_equal(retired_s, deployed_s + 1);
     assert_int_equal(saved.step, ROLLOVER_DONE);
 }
