@@ -36,16 +36,11 @@ bool update_op_is_prereq(enum update_op op)
 enum result update_read_zone(const struct wire_msg *msg, struct arena *arena,
                              struct update *out)
 {
-    size_t at = msg->section_at[SECTION_ZONE];
     struct name_buf name;
     struct wire_rr entry;
 
-    if (msg->header.counts[SECTION_ZONE] != 1)
+    if (!wire_question(msg, &entry, &name) || entry.type != TYPE_SOA)
         return RES_EFORMAT;
-    wire_next(msg, SECTION_ZONE, &at, &entry);
-    if (entry.type != TYPE_SOA)
-        return RES_EFORMAT;
-    wire_owner(msg, &entry, &name);
     out->zone = name_copy(arena, name_of(&name));
     out->zone_class = entry.class;
     return out->zone.octets == NULL ? RES_EMEM : RES_OK;

@@ -300,15 +300,23 @@ void wire_owner(const struct wire_msg *msg, const struct wire_rr *rr,
     assert(res == RES_OK); /* likewise */
 }
 
-bool wire_asks(const struct wire_msg *msg, struct name name, uint16_t type)
+bool wire_question(const struct wire_msg *msg, struct wire_rr *out,
+                   struct name_buf *out_name)
 {
     size_t at = msg->section_at[SECTION_ZONE];
-    struct wire_rr rr;
-    struct name_buf asked;
 
     if (msg->header.counts[SECTION_ZONE] != 1)
         return false;
-    wire_next(msg, SECTION_ZONE, &at, &rr);
-    wire_owner(msg, &rr, &asked);
-    return rr.type == type && rr.class == CLASS_IN && name_equal(name_of(&asked), name);
+    wire_next(msg, SECTION_ZONE, &at, out);
+    wire_owner(msg, out, out_name);
+    return true;
+}
+
+bool wire_asks(const struct wire_msg *msg, struct name name, uint16_t type)
+{
+    struct wire_rr rr;
+    struct name_buf asked;
+
+    return wire_question(msg, &rr, &asked) && rr.type == type && rr.class == CLASS_IN &&
+           name_equal(name_of(&asked), name);
 }

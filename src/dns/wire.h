@@ -108,7 +108,11 @@ void wire_next(const struct wire_msg *msg, enum wire_section section, size_t *at
 void wire_owner(const struct wire_msg *msg, const struct wire_rr *rr,
                 struct name_buf *out) NONNULL;
 
-/* Whether a walked message asks one question (RFC 1035 4.1.2), and that is it. */
+/* The one entry of a walked message's question or zone section (RFC 1035 4.1.2, RFC
+ * 2136 2.3), and its name. False: there are none, or several. */
+bool wire_question(const struct wire_msg *msg, struct wire_rr *out,
+                   struct name_buf *out_name) MUST_CHECK NONNULL;
+/* Whether that is what it asks, in class IN. */
 bool wire_asks(const struct wire_msg *msg, struct name name, uint16_t type) MUST_CHECK
     NONNULL_AT(1);
 

@@ -436,15 +436,12 @@ static void judge_read(const struct judging *j)
 static void judge_query(const struct judging *j, const struct wire_msg *msg)
 {
     struct plan *plan = j->plan;
-    if (msg->header.counts[SECTION_ZONE] != 1) {
+    struct wire_rr question;
+    struct name_buf name;
+    if (!wire_question(msg, &question, &name)) {
         answer_whole(plan, REASON_MESSAGE_MALFORMED);
         return;
     }
-    size_t at = msg->section_at[SECTION_ZONE];
-    struct wire_rr question;
-    struct name_buf name;
-    wire_next(msg, SECTION_ZONE, &at, &question);
-    wire_owner(msg, &question, &name);
     plan->query_name = name_copy(j->arena, name_of(&name));
     plan->query_type = question.type;
     if (plan->query_name.octets == NULL)

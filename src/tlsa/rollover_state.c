@@ -42,16 +42,11 @@ static void build_left(struct writer *w, const struct rollover_state *saved)
 void rollover_state_build(const char *name, const struct rollover_state *saved,
                           struct writer *w)
 {
-    char time[TIMESTAMP_TEXT_OCTETS];
     writer_printf(w,
                   "# tsigate-tlsa rollover writes this; see tsigate-tlsa(1).\n"
                   "version = %d;\n"
                   "certificate = \"%s\";\n"
-                  "step = \"%s\";\n",
-                  VERSION, name, rollover_step_name(saved->step));
-    if (saved->step == ROLLOVER_WAIT)
-        writer_printf(w, "# until %s\n", timestamp_format(rollover_until(saved), time));
-    writer_printf(w,
+                  "step = \"%s\";\n"
                   "since = %" PRId64 "L;\n"
                   "boot_since = %" PRId64 "L;\n"
                   "boot = \"%s\";\n"
@@ -59,8 +54,9 @@ void rollover_state_build(const char *name, const struct rollover_state *saved,
                   "new = \"%s\";\n"
                   "deployed = \"%s\";\n"
                   "names = [",
-                  saved->since.wall_s, saved->since.boot_s, saved->since.boot,
-                  saved->ttl_s, saved->goal.id, saved->deployed);
+                  VERSION, name, rollover_step_name(saved->step), saved->since.wall_s,
+                  saved->since.boot_s, saved->since.boot, saved->ttl_s, saved->goal.id,
+                  saved->deployed);
     for (size_t i = 0; i < saved->goal.name_count; i++)
         writer_printf(w, "%s\n  \"%s\"", i > 0 ? "," : "", saved->goal.names[i]);
     writer_string(w, " ];\n");

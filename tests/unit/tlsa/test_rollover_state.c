@@ -139,7 +139,7 @@ static void test_foreign(void **state)
         {"a number with a zero", "300L", "0300L", "not written by"},
         {"a time below zero", "5000000000L", "-5L", "not written by"},
         {"a time beyond all", "77L", "9223372036854775807L", "not written by"},
-        {"another comment", "# until", "# till", "not written by"},
+        {"another comment", "# tsigate", "# Tsigate", "not written by"},
         {"a setting twice", "ttl = 300L;", "ttl = 300L;\nttl = 300L;",
          "not written by"},
         {"a name too many", "names = [\n", "names = [\n  \"a.\",\n  \"b.\"\n",
